@@ -118,7 +118,17 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
                     say_if_incomplete(&path, &record);
                     found.push(*record);
                 }
-                Document::Comparisons(read) => shown.comparisons.push(read),
+                Document::Comparisons(read) => {
+                    if read.interrupted {
+                        let runs = output::counted(read.runs.len() as u64, "run", "runs");
+                        output::say(&format!(
+                            "{}: incomplete: {runs} of a comparison that was interrupted or \
+                             killed, or is not over yet",
+                            path.display()
+                        ));
+                    }
+                    shown.comparisons.push(read);
+                }
             }
         }
         found.sort_by(|one, other| one.dataset.scale.total_cmp(&other.dataset.scale));
@@ -211,7 +221,9 @@ fn collect(
     let own = names.iter().map(|name| folder.join(name)).find(|own| own.exists());
     if let Some(own) = own {
         found.push(own);
-        return Ok(());
+        let unfinished = folder.join(results::UNFINISHED);
+        let has_more = names.contains(&PARTIAL) && unfinished.is_dir();
+        return if has_more { collect(&unfinished, names, 1, found) } else { Ok(()) };
     }
     if depth == 0 {
         return Ok(());

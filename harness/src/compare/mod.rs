@@ -15,10 +15,12 @@ mod rounds;
 mod self_check;
 mod sides;
 
+use std::cell::RefCell;
+
 use serde::Serialize;
 use tracerig_reports::Comparison;
 use tracerig_reports::comparison::{ArmTimes, Refusal};
-use tracerig_reports::record::{ArmKey, Build, Record};
+use tracerig_reports::record::{ArmKey, Record, Sample};
 use tracerig_reports::verdict::Rules;
 
 pub use error::CompareError;
@@ -78,6 +80,15 @@ pub enum Event<'a> {
     },
     /// Its scenario is made ready.
     Preparing(scenario::Event<'a>),
+    /// The first sample of a run is next. These will be its records, without samples yet.
+    Begun(&'a [(&'static str, Record); 3]),
+    /// A sample was taken.
+    Taken {
+        /// The name of its record.
+        record: &'static str,
+        /// The sample.
+        sample: &'a Sample,
+    },
     /// A sample is taken.
     Sample {
         /// Samples taken so far.
@@ -135,8 +146,7 @@ pub fn run(
             continue;
         }
         tell(Event::Run(run));
-        let (compared, cut) = one(job, run, &programs, tell)?;
-        hand_over(compared);
+        let cut = one(job, run, &programs, tell, hand_over)?;
         is_any = true;
         match cut {
             None => {}
@@ -148,13 +158,15 @@ pub fn run(
     refused.filter(|_| !is_any).map_or(Ok(()), |error| Err(error.into()))
 }
 
-/// The comparison of one run, and what cut it short, if anything did.
+/// Compares by one run, and hands over the comparison before its working copies are removed, which
+/// takes seconds. Returns what cut it short, if anything did.
 fn one(
     job: &Job,
     run: &Run,
     programs: &Programs,
     tell: &mut dyn FnMut(Event<'_>),
-) -> Result<(Compared, Option<CompareError>), CompareError> {
+    hand_over: &mut dyn FnMut(Compared),
+) -> Result<Option<CompareError>, CompareError> {
     let place = &job.place;
     let definition = match programs {
         Programs::Executables(_) => compared(run)?,
@@ -173,42 +185,46 @@ fn one(
         Rules { beside: if work_alone { 0 } else { job.timed_beside(run) }, ..job.rules.clone() };
     let metric = sides.metric();
     if pairs > 0 {
-        tell(Event::Preparing(scenario::Event::Preparing(
-            "finding out how many launches make a sample",
-        )));
-        pilot::settle(&mut sides, metric, pairs, &rules, place.seed)?;
+        let what = "finding out how many launches make a sample";
+        let mut goes_on = || tell(Event::Preparing(scenario::Event::Preparing(what)));
+        pilot::settle(&mut sides, metric, pairs, &rules, place.seed, &mut goes_on)?;
     }
     let of = sides.arms().len() as u64 * (2 + 2 * 3 * pairs);
     sides.definition.plan.samples = pairs.max(1);
 
     let session = Session::begin(place);
+    let (plan, dataset) = (sides.definition.plan.clone(), sides.scenario.dataset().clone());
+    let record = |side: Side, samples, interrupted| {
+        let of_side = programs.plan(side, &plan);
+        let measured = Measured { plan: of_side, dataset: dataset.clone(), samples, interrupted };
+        let build = if side == Side::New { &new.build } else { &base.build };
+        (side.name(), session.of(build.clone()).record(measured, place.of_data(&plan)))
+    };
+    tell(Event::Begun(&Side::ALL.map(|side| record(side, Vec::new(), true))));
+    let telling = RefCell::new(&mut *tell);
+    let mut hear = |side: Side, sample: &Sample| {
+        (*telling.borrow_mut())(Event::Taken { record: side.name(), sample });
+    };
     let mut rounds = Rounds::new(&mut sides, metric, place.seed);
-    let verdicts = rounds.run(pairs, &rules, &mut |at, arm| tell(Event::Sample { at, of, arm }));
+    rounds.hear = Some(&mut hear);
+    let verdicts = rounds.run(pairs, &rules, &mut |at, arm| {
+        (*telling.borrow_mut())(Event::Sample { at, of, arm });
+    });
     let Rounds { samples, taken, cut, .. } = rounds;
     let cut = match cut {
         // Without a single sample there is nothing to hand over.
         Some(error) if taken.is_empty() => return Err(error),
         cut => cut,
     };
-    let is_cut = cut.is_some();
     let [of_base, of_again, of_new] = samples;
-    let (plan, dataset) = (sides.definition.plan, sides.scenario.dataset().clone());
-    let record = |side: Side, build: &Build, samples| {
-        let measured = Measured {
-            plan: programs.plan(side, &plan),
-            dataset: dataset.clone(),
-            samples,
-            interrupted: is_cut,
-        };
-        (side.name(), session.of(build.clone()).record(measured, place.of_data(&plan)))
-    };
+    let is_cut = cut.is_some();
     let records = [
-        record(Side::Base, &base.build, of_base),
-        record(Side::Again, &base.build, of_again),
-        record(Side::New, &new.build, of_new),
+        record(Side::Base, of_base, is_cut),
+        record(Side::Again, of_again, is_cut),
+        record(Side::New, of_new, is_cut),
     ];
     let times = if work_alone { Vec::new() } else { ArmTimes::of(&records[0].1, &records[2].1) };
-    let compared = Compared {
+    hand_over(Compared {
         name: run.name.clone(),
         comparison: Comparison {
             times,
@@ -223,8 +239,8 @@ fn one(
         records,
         taken,
         interrupted: matches!(cut, Some(CompareError::Interrupted)),
-    };
-    Ok((compared, cut))
+    });
+    Ok(cut)
 }
 
 /// What is asked of the compared arms of a run.

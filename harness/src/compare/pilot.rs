@@ -1,6 +1,6 @@
 //! How many launches make a sample of each arm: found out before anything is compared.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -21,6 +21,8 @@ const LAUNCHES: usize = 200;
 const FEWEST: usize = 30;
 /// Launches on both sides of an arm take no longer than this, unless the fewest do.
 const LONGEST: Duration = Duration::from_secs(6);
+/// Nor does all that is done for them: putting a memo in place, and looking at an archive.
+const LONGEST_WORK: Duration = Duration::from_secs(20);
 /// Launches of each side after which it is known how long one takes.
 const KNOWN: usize = 5;
 /// No sample is longer than this, however far launches scatter: rather it is inconclusive.
@@ -28,13 +30,16 @@ const LONGEST_SAMPLE: Duration = Duration::from_millis(500);
 
 /// Sets the launches of a sample of each arm: as many as take long enough, and more where they
 /// scatter so far that `pairs` of such samples would miss a change as large as the noise budget.
+/// `goes_on` hears of each turn, because they may take minutes.
 pub(super) fn settle(
     sides: &mut dyn Launched,
     metric: Metric,
     pairs: u64,
     rules: &Rules,
     seed: u64,
+    goes_on: &mut dyn FnMut(),
 ) -> Result<(), CompareError> {
+    goes_on();
     sides.calibrate()?;
     if metric != Metric::Launch {
         // One launch makes thousands of appends: it is a sample.
@@ -46,11 +51,14 @@ pub(super) fn settle(
     // By turns, because a machine is as noisy as its others are just then.
     while !interrupt::requested() && arms.iter().any(|arm| !arm.is_known()) {
         for (at, arm) in arms.iter_mut().enumerate().filter(|(_, arm)| !arm.is_known()) {
+            goes_on();
             let mut order = [Side::Base, Side::Again];
             order.shuffle(&mut random);
+            let begun = Instant::now();
             let one = launch(sides, order[0], at)?;
             let other = launch(sides, order[1], at)?;
             arm.add(one, other);
+            arm.work += begun.elapsed();
         }
     }
     for (at, arm) in arms.iter().enumerate() {
@@ -67,13 +75,16 @@ struct Scatter {
     between: Vec<f64>,
     /// Of both sides.
     times: Vec<Duration>,
+    /// What the launches took with all that is done for them.
+    work: Duration,
     /// A launch went wrong; that will be seen in the samples.
     has_failed: bool,
 }
 
 impl Scatter {
     fn new(long_enough: u64) -> Self {
-        Self { long_enough, between: Vec::new(), times: Vec::new(), has_failed: false }
+        let (between, times, work) = (Vec::new(), Vec::new(), Duration::ZERO);
+        Self { long_enough, between, times, work, has_failed: false }
     }
 
     fn add(&mut self, one: Option<Duration>, other: Option<Duration>) {
@@ -89,8 +100,12 @@ impl Scatter {
         let made = self.between.len();
         self.has_failed
             || made >= LAUNCHES
-            || made >= FEWEST && self.times.iter().sum::<Duration>() >= LONGEST
+            || made >= FEWEST && self.is_long()
             || made >= KNOWN && self.at_most() <= self.long_enough
+    }
+
+    fn is_long(&self) -> bool {
+        self.times.iter().sum::<Duration>() >= LONGEST || self.work >= LONGEST_WORK
     }
 
     /// Launches that fit into the longest sample; none where it is not known how long one takes.
@@ -113,4 +128,24 @@ fn launch(
     let (launch, state) = sides.launch(side, arm)?;
     let answers = matches!(state, SampleState::Valid | SampleState::Excluded { .. });
     Ok(Metric::Launch.of_launch(&launch).filter(|_| answers))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_done_for_short_launches_may_not_take_minutes() {
+        let launch = Some(Duration::from_millis(40));
+        let made = |work: Duration| {
+            let mut arm = Scatter::new(1);
+            while !arm.is_known() {
+                arm.add(launch, launch);
+                arm.work += work;
+            }
+            arm.between.len()
+        };
+        assert_eq!(made(Duration::from_millis(80)), LONGEST.as_millis() as usize / 80);
+        assert_eq!(made(Duration::from_secs(1)), FEWEST);
+    }
 }

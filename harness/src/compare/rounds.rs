@@ -30,6 +30,8 @@ pub(super) struct Rounds<'a> {
     pub(super) samples: [Vec<Sample>; 3],
     /// Every sample, in the order taken.
     pub(super) taken: Vec<TakenSample>,
+    /// Hears of each sample as soon as it is there.
+    pub(super) hear: Option<&'a mut dyn FnMut(Side, &Sample)>,
     /// What ended it early: Ctrl-C, or a launch that could not be made. What was taken before is
     /// kept.
     pub(super) cut: Option<CompareError>,
@@ -55,6 +57,7 @@ impl<'a> Rounds<'a> {
             round: 0,
             samples: [Vec::new(), Vec::new(), Vec::new()],
             taken: Vec::new(),
+            hear: None,
             cut: None,
         }
     }
@@ -215,6 +218,9 @@ impl<'a> Rounds<'a> {
         };
         self.taken.push(TakenSample { record: side.name(), order: samples.len() });
         samples.push(sample.clone());
+        if let Some(hear) = &mut self.hear {
+            hear(side, &sample);
+        }
         sample
     }
 }

@@ -137,7 +137,7 @@ pub fn self_check(
         let seed = job.place.seed.wrapping_add(at);
         if !by_work {
             // Each is made as a user makes one: how long its samples are is a part of it.
-            pilot::settle(&mut sides, metric, pairs, &job.rules, seed)?;
+            pilot::settle(&mut sides, metric, pairs, &job.rules, seed, &mut || ())?;
         }
         let mut rounds = Rounds::new(&mut sides, metric, seed);
         let verdicts =

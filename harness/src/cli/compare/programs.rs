@@ -1,5 +1,6 @@
 //! `tracerig compare` of two executables, which may have to be built first.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -7,7 +8,8 @@ use tracerig_reports::comparison::Run;
 use tracerig_reports::record::Status;
 use tracerig_reports::{Record, render};
 
-use super::{Arguments, exact_counters, plan, results, rules};
+use super::results::{self, Unfinished, gathered};
+use super::{Arguments, exact_counters, plan, rules};
 use crate::cli::output::Output;
 use crate::cli::shown::Shown;
 use crate::cli::{self, Code, Interrupted, Usage, code_of, output, run};
@@ -62,17 +64,43 @@ pub(in crate::cli) fn as_run(compared: Compared) -> Run {
     Run { name: compared.name, comparison: compared.comparison }
 }
 
-/// Compares, and writes every sample into a folder below `out`. What was compared before something
-/// went wrong is a result anyway; the code is that of what went wrong.
+/// Compares, and writes every sample as it comes, and each comparison as soon as it is there, into
+/// folders below `out`. What was compared before something went wrong is a result anyway; the code
+/// is that of what went wrong.
 pub(in crate::cli) fn measured(job: &Job, out: &Path) -> anyhow::Result<(Vec<Compared>, Code)> {
     let mut shown = Shown::default();
     let (mut compared, mut unwritten) = (Vec::new(), None);
-    let ended = compare::run(job, &mut |event| show(&mut shown, &event), &mut |run| {
-        // At once, so that no later run takes them away.
-        unwritten = unwritten.take().or(results::write_samples(out, &run).err());
+    let unfinished = RefCell::new(Unfinished::of(out));
+    let mut tell = |event: Event<'_>| {
+        let mut unfinished = unfinished.borrow_mut();
+        let kept = match &event {
+            Event::Begun(records) => unfinished.begin(*records),
+            Event::Taken { record, sample } => unfinished.add(record, sample),
+            event => {
+                show(&mut shown, event);
+                Ok(())
+            }
+        };
+        kept.unwrap_or_else(|error| unfinished.give_up(&error));
+    };
+    let ended = compare::run(job, &mut tell, &mut |run| {
+        let written = results::write_samples(out, &run);
         compared.push(run);
+        // Until the last run is over: a comparison that was cut short.
+        let runs = compared.iter().map(|run: &Compared| Run {
+            name: run.name.clone(),
+            comparison: run.comparison.clone(),
+        });
+        let written = written
+            .and_then(|()| results::write(&gathered(runs.collect(), Code::INTERRUPTED), out))
+            .and_then(|()| unfinished.borrow_mut().end());
+        unwritten = unwritten.take().or(written.err());
     });
     shown.finish();
+    if unwritten.is_none() {
+        // A run that did not get as far as a sample has begun one.
+        unwritten = unfinished.into_inner().end().err();
+    }
     let cut_short = match ended {
         Err(error) if compared.is_empty() => return Err(told(error)),
         ended => ended.err(),
@@ -141,5 +169,6 @@ pub(super) fn show(shown: &mut Shown, event: &Event<'_>) {
         }
         Event::Preparing(event) => shown.event(event),
         Event::Sample { at, of, arm } => shown.sample(*at, *of, &arm.to_string()),
+        Event::Begun(_) | Event::Taken { .. } => {}
     }
 }

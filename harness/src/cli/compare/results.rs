@@ -1,10 +1,11 @@
 //! The result of a comparison: written, printed, and turned into an exit code.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use tracerig_reports::comparison::{self, Comparisons, Run};
-use tracerig_reports::{foreign, write_whole};
+use tracerig_reports::record::{Partial, Sample};
+use tracerig_reports::{Record, foreign, write_whole};
 
 use crate::cli::output::{self, Format, Output};
 use crate::cli::{Code, kept};
@@ -12,10 +13,60 @@ use crate::compare::Compared;
 
 /// The file of the comparisons in a folder of results.
 pub(in crate::cli) const FILE: &str = "comparison.json";
+/// The folder in it of the samples of a run that is not over.
+pub(in crate::cli) const UNFINISHED: &str = "unfinished";
 
 /// Makes sure before anything is measured that results can be written after it, and overwrite none.
 pub(in crate::cli) fn prepare(out: &Path) -> anyhow::Result<()> {
-    kept::prepare(out, &[(FILE, "a comparison")])
+    kept::prepare(out, &[(FILE, "a comparison"), (UNFINISHED, "a comparison that is not over")])
+}
+
+/// The samples of a run that is not over, kept as they come.
+pub(super) struct Unfinished {
+    folder: PathBuf,
+    partials: Vec<(&'static str, Partial)>,
+}
+
+impl Unfinished {
+    pub(super) fn of(out: &Path) -> Self {
+        Self { folder: out.join(UNFINISHED), partials: Vec::new() }
+    }
+
+    /// A run begins; these will be its records.
+    pub(super) fn begin(&mut self, records: &[(&'static str, Record)]) -> anyhow::Result<()> {
+        for (name, record) in records {
+            let folder = self.folder.join(name);
+            std::fs::create_dir_all(&folder)
+                .with_context(|| format!("{}: cannot be created", folder.display()))?;
+            self.partials.push((name, Partial::begin(&folder, record)?));
+        }
+        Ok(())
+    }
+
+    pub(super) fn add(&mut self, name: &str, sample: &Sample) -> anyhow::Result<()> {
+        let partial = self.partials.iter_mut().find(|(known, _)| *known == name);
+        partial.map_or(Ok(()), |(_, partial)| Ok(partial.add(sample)?))
+    }
+
+    /// Samples are not kept as they come any more.
+    pub(super) fn give_up(&mut self, error: &anyhow::Error) {
+        self.partials.clear();
+        output::say(&format!(
+            "tracerig: samples are kept at the end of each run only: {}",
+            output::told(error)
+        ));
+    }
+
+    /// Its results have the samples now, or it has none.
+    pub(super) fn end(&mut self) -> anyhow::Result<()> {
+        self.partials.clear();
+        match std::fs::remove_dir_all(&self.folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("{}: cannot be removed", self.folder.display()))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Writes every raw sample of a comparison, and the order in which they were taken.

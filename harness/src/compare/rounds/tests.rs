@@ -301,7 +301,8 @@ fn settled(scatter: f64) -> (Vec<u64>, Vec<(Side, usize)>) {
 fn settled_after(random: u64, scatter: f64) -> (Vec<u64>, Vec<(Side, usize)>) {
     let mut fake = Fake::new(&["full", "warm"]);
     (fake.random, fake.scatter) = (random, scatter);
-    crate::compare::pilot::settle(&mut fake, Metric::Launch, PAIRS, &Rules::default(), 1).unwrap();
+    let rules = Rules::default();
+    crate::compare::pilot::settle(&mut fake, Metric::Launch, PAIRS, &rules, 1, &mut || ()).unwrap();
     (fake.arms.iter().map(|arm| arm.launches_per_sample).collect(), fake.asked)
 }
 

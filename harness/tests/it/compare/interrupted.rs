@@ -9,18 +9,28 @@ use tracerig_reports::comparison::Comparisons;
 use tracerig_reports::record::Status;
 
 use super::{REAL, WORK, assert_acceptable, compare, write_executable};
-use crate::common::program::{Program, text};
+use crate::common::program::{Program, Ran, text};
 
-/// Has a comparison run until it says a line that `is_it`, sends it what Ctrl-C sends, and expects
-/// its code.
-fn interrupted(program: &Program, arguments: &[&str], is_it: impl Fn(&str) -> bool) {
+/// Has a comparison run until it says a line that `is_it`, and sends it this signal. Returns the
+/// code that it ends with.
+fn sent(
+    program: &Program,
+    signal: Signal,
+    arguments: &[&str],
+    is_it: impl Fn(&str) -> bool,
+) -> Option<i32> {
     let mut command = program.command(&[&["compare"], arguments].concat());
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
     assert!(said.any(|line| is_it(&line.unwrap())), "it ended before it was interrupted");
-    kill_process(Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(), Signal::INT).unwrap();
-    let rest: Vec<String> = said.map_while(Result::ok).collect();
-    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
+    kill_process(Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(), signal).unwrap();
+    said.map_while(Result::ok).for_each(drop);
+    child.wait().unwrap().code()
+}
+
+/// Likewise what Ctrl-C sends, and expects its code.
+fn interrupted(program: &Program, arguments: &[&str], is_it: impl Fn(&str) -> bool) {
+    assert_eq!(sent(program, Signal::INT, arguments, is_it), Some(130));
 }
 
 #[test]
@@ -58,9 +68,8 @@ arms = ["sync"]
 compare = ["sync"]
 "#;
 
-#[test]
-fn ctrl_c_in_the_first_comparison_leaves_its_pairs() {
-    let program = Program::new();
+/// Compares appends with a program that sends this signal to the comparison.
+fn signalled(program: &Program, signal: &str) -> Ran {
     std::fs::write(program.path("appends.toml"), APPENDS).unwrap();
     // The seventh load of the new program asks for the end and waits for it: one for the work, then
     // five pairs, then this. Its first two requests ask who it is, and nothing.
@@ -68,16 +77,22 @@ fn ctrl_c_in_the_first_comparison_leaves_its_pairs() {
         r#"#!/bin/sh
 [ "$1" = __worker ] || exec '{REAL}' "$@"
 read -r request
-case $request in *'"id":"00000009"'*) kill -INT $PPID; exec sleep 1000 ;; esac
+case $request in *'"id":"00000009"'*) kill -{signal} $PPID; [ {signal} = INT ] && exec sleep 1000; exit ;; esac
 printf '%s\n' "$request" | '{REAL}' "$@"
 "#
     );
     let new = program.path("new");
     write_executable(&new, &script);
-    let ran = compare(
-        &program,
+    compare(
+        program,
         &["--base-bin", REAL, "--new-bin", text(&new), "--plan", "./appends.toml", "--out", "out"],
-    );
+    )
+}
+
+#[test]
+fn ctrl_c_in_the_first_comparison_leaves_its_pairs() {
+    let program = Program::new();
+    let ran = signalled(&program, "INT");
     assert_eq!(ran.code, Some(130), "{ran:?}");
     assert!(ran.out.trim_end().ends_with("the other runs were not compared."), "{}", ran.out);
     let page = std::fs::read_to_string(program.path("out/comparison.md")).unwrap();
@@ -142,4 +157,33 @@ fn ctrl_c_in_a_later_run_leaves_the_comparisons_of_the_runs_before() {
         (130, true, "short")
     );
     Record::read(&program.path("out/short/new.json")).unwrap();
+    assert!(!program.path("out/unfinished").exists());
+}
+
+#[test]
+fn a_kill_in_the_first_comparison_leaves_its_samples() {
+    let program = Program::new();
+    let ran = signalled(&program, "KILL");
+    assert_eq!(ran.code, None, "{ran:?}");
+    let shown = program.run(&["report", "out"]);
+    assert_eq!(shown.code, Some(0), "{shown:?}");
+    assert_eq!(shown.err.matches("incomplete: 6 samples of a run that was killed").count(), 2);
+    assert_eq!(shown.err.matches("incomplete: 5 samples of a run that was killed").count(), 1);
+    assert!(shown.out.contains("INCOMPLETE"), "{shown:?}");
+    let again = ["--base-bin", REAL, "--plan", "./appends.toml", "--out", "out"];
+    let ran = compare(&program, &again);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.err.contains("a comparison that is not over is there already"), "{ran:?}");
+}
+
+#[test]
+fn a_kill_in_a_later_run_leaves_the_comparisons_of_the_runs_before() {
+    let program = Program::new();
+    std::fs::write(program.path("two.toml"), SHORT_AND_LONG).unwrap();
+    let plan = ["--base-bin", REAL, "--plan", "./two.toml", "--out", "out"];
+    assert_eq!(sent(&program, Signal::KILL, &plan, |line| line.starts_with("long: ")), None);
+    let shown = program.run(&["report", "out"]);
+    assert_eq!(shown.code, Some(0), "{shown:?}");
+    assert!(shown.err.contains("incomplete: 1 run of a comparison that was"), "{shown:?}");
+    assert!(shown.out.contains("Interrupted (exit code 130)"), "{shown:?}");
 }
