@@ -18,7 +18,7 @@ use super::kept::KeptFolder;
 use super::prepared_database::digest_of;
 use super::{ScenarioError, finished};
 pub(super) use crate::candidate::With;
-use crate::candidate::{self, Begun, Definition, Guarded, NotOpened, Opened, Served};
+use crate::candidate::{self, Begun, Definition, Guard, Guarded, NotOpened, Opened, Served};
 
 /// How long one launch of a candidate may take, if nothing else is said.
 pub const LIMIT: Duration = Duration::from_secs(60);
@@ -272,6 +272,13 @@ impl Guest {
     pub(super) fn ask(&mut self, ask: &Ask, with: With) -> Result<Asked, ScenarioError> {
         let begun = self.begin(ask, with)?;
         self.finish(begun)
+    }
+
+    /// Spares the next launch a look at its data: these are they.
+    pub(super) fn looked_at(&mut self, data: Option<Guard>) {
+        if let Ok(candidate) = &mut self.opened {
+            candidate.before = data;
+        }
     }
 
     /// Starts one launch, which [`Guest::finish`] waits for.

@@ -16,7 +16,7 @@ use crate::interrupt;
 const MOST_DIGESTED: u64 = 1 << 20;
 
 /// A file as far as a change of it shows.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct State {
     inode: u64,
     size: u64,
@@ -37,9 +37,9 @@ pub(crate) enum Guarded {
 }
 
 /// The data of a request, before or after a launch: files by their paths. Paths are compared byte by
-/// byte; an archive has 60,000 of them, and each launch looks at all of them twice.
-#[derive(Debug)]
-pub(super) struct Guard(HashMap<OsString, State>);
+/// byte; an archive has 60,000 of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Guard(HashMap<OsString, State>);
 
 impl Guard {
     /// Looks at the data of `ask`.

@@ -77,6 +77,8 @@ pub struct Launch {
     pub stderr: String,
     /// Whether the kernel refused it to write outside of its folders.
     pub confined: bool,
+    /// The data after it.
+    pub(crate) after: Option<Guard>,
 }
 
 /// What a process that goes on answering made of one request.
@@ -112,6 +114,8 @@ pub struct Candidate {
     pub(crate) with: With,
     /// How closely each launch is watched for changes of its data.
     pub(crate) guarded: Guarded,
+    /// The data before the next launch, if somebody has looked at them already.
+    pub(crate) before: Option<Guard>,
     half: Duration,
     serving: Option<Child>,
     // Ends last.
@@ -174,6 +178,7 @@ impl Candidate {
             digits: 1,
             with: With::default(),
             guarded: Guarded::default(),
+            before: None,
             half: HALF_WAY,
             serving: None,
             _place: place,
@@ -277,7 +282,8 @@ impl Candidate {
 
     fn begin_line(&mut self, request: Request, line: &[u8]) -> io::Result<Begun> {
         self.be_fresh()?;
-        let data = Guard::look(&request.ask, self.guarded);
+        let seen = self.before.take();
+        let data = seen.unwrap_or_else(|| Guard::look(&request.ask, self.guarded));
         let limits = Limits { time: Some(self.limit), gives_up_held: true, ..Limits::default() };
         let streams = Streams::Read(&self.stderr);
         let mut command = self.command();
@@ -336,7 +342,8 @@ impl Candidate {
         let wrote = data.changed(&after);
         let seen = Seen { stdout: &stdout, stderr: &said, end, left, wrote };
         let outcome = judge(&request, &seen);
-        Ok(Launch { outcome, request, wall, ended: Some(ended), stderr: said, confined })
+        let (ended, after) = (Some(ended), Some(after));
+        Ok(Launch { outcome, request, wall, ended, stderr: said, confined, after })
     }
 
     /// Asks a process that goes on answering. It is started if none is there, and ended by any
@@ -468,6 +475,7 @@ fn not_started(request: Request, error: &io::Error) -> Launch {
         ended: None,
         stderr: String::new(),
         confined: false,
+        after: None,
     }
 }
 

@@ -17,7 +17,7 @@ mod shipped;
 mod words;
 
 pub use definition::{Definition, DefinitionError, FILE_NAME};
-pub(crate) use guard::Guarded;
+pub(crate) use guard::{Guard, Guarded};
 pub(crate) use host::{Begun, With, under};
 pub use host::{Candidate, Launch, Served};
 pub(crate) use opener::open;

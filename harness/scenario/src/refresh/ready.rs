@@ -17,7 +17,7 @@ use super::grown::{Growing, Grown};
 use super::guests::{self, Asked};
 use super::judge::{self, Due};
 use crate::arms::MemoArm;
-use crate::candidate::Guarded;
+use crate::candidate::{Guard, Guarded};
 use crate::definition::Prepare;
 use crate::engine::Engine;
 use crate::finished::not_started;
@@ -50,6 +50,8 @@ struct Refreshes {
     due: BTreeMap<Engine, Due>,
     /// The sessions that have grown.
     grown: Vec<PathBuf>,
+    /// The archive after the last launch of our own, which is what the next one finds.
+    looked_at: Option<Guard>,
     dataset: record::Dataset,
     /// Whether a launch that does other work than its arm says is wrong.
     strict: bool,
@@ -119,6 +121,7 @@ impl Prepare for Refresh {
             home,
             trace,
             grown: grown.paths,
+            looked_at: None,
             dataset: described,
             strict: true,
             _workplace: workplace,
@@ -181,21 +184,27 @@ impl Refreshes {
         program: &Program,
         arm: &Arm,
     ) -> Result<(Launch, SampleState), ScenarioError> {
-        let Self { owns, home, trace, trace_files, grown, due, strict, .. } = self;
+        let Self { owns, home, trace, trace_files, grown, looked_at, due, strict, .. } = self;
         let engine = owns.engine(program, arm.engine)?;
         if let Some(lacking) = engine.restore(guests::state(arm.memo).as_deref())? {
             return Ok((not_started(), lacking));
         }
         trace_files.bring(record::Cache::Hot)?;
         PageCache::of(engine.memo.files()?).bring(record::Cache::Hot)?;
+        if looked_at.is_none() {
+            walk(home)?;
+        }
         warm(home, grown, arm.reads)?;
         let before = engine.memo.look()?;
         let memo = if arm.memo == Memo::None { None } else { engine.told() };
         let ask = guests::usage(memo, home, &[], Some(&trace.database));
-        let done = match engine.ask(&ask, own::with(program))? {
+        // To look at sixty thousand files takes longer than most launches: once between two.
+        engine.looked_at(looked_at.take());
+        let mut done = match engine.ask(&ask, own::with(program))? {
             Ok(done) => done,
             Err(state) => return Ok((not_started(), state)),
         };
+        *looked_at = done.after.take();
         let wrote = engine.memo.look()? != before;
         let nothing = Due::default();
         Ok(judge::judge(arm, due.get(&arm.engine).unwrap_or(&nothing), done, wrote, *strict))
@@ -203,19 +212,23 @@ impl Refreshes {
 
     /// One launch of a fresh process of the candidate at this place, judged.
     fn guest(&mut self, at: usize, arm: &MemoArm) -> Result<(Launch, SampleState), ScenarioError> {
-        let Self { guests, home, priority, right, grown, .. } = self;
+        let Self { guests, home, priority, right, grown, looked_at, .. } = self;
+        *looked_at = None;
         // Nobody knows what it reads: all of it, if it remembers nothing.
         let reads = if arm.memo == Memo::Absent { Reads::All } else { Reads::Many };
-        let bring = || warm(home, grown, reads);
+        let bring = || walk(home).and_then(|()| warm(home, grown, reads));
         guests::launch(guests, at, arm, (home, priority, right), bring)
     }
 }
 
-/// Brings into memory what a launch that reads these sessions reads: a kernel may drop what nobody
-/// has asked for lately.
-fn warm(home: &Path, grown: &[PathBuf], reads: Reads) -> Result<(), ScenarioError> {
+/// Brings into memory what a launch looks at: a kernel may drop what nobody has asked for lately.
+fn walk(home: &Path) -> Result<(), ScenarioError> {
     let threads = Options::default().threads.get();
-    floor::walk(home, threads).map_err(ScenarioError::io(home, "walk it"))?;
+    floor::walk(home, threads).map(drop).map_err(ScenarioError::io(home, "walk it"))
+}
+
+/// Brings into memory what a launch that reads these sessions reads.
+fn warm(home: &Path, grown: &[PathBuf], reads: Reads) -> Result<(), ScenarioError> {
     if reads == Reads::All {
         // Anyone who reads everything does so through the page cache.
         Archive::new(home, Options::default()).refresh(&Request::default())?;
