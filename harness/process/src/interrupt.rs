@@ -21,7 +21,7 @@ const ONE_REQUEST: Duration = Duration::from_millis(500);
 const LAST_RESORT: Duration = Duration::from_millis(650);
 
 /// For folders that are removed then. More of them is left to the next run.
-const LONGEST_REMOVAL: Duration = Duration::from_millis(150);
+const LONGEST_REMOVAL: Duration = Duration::from_millis(100);
 
 /// Between two tries to take a lock.
 const LOCK_TRIES: Duration = Duration::from_millis(10);

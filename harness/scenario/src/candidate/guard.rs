@@ -1,7 +1,7 @@
 //! Whether a launch changed the data that it was to read.
 
-use std::collections::HashMap;
-use std::ffi::OsString;
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::Metadata;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::ffi::OsStrExt;
@@ -36,10 +36,13 @@ pub(crate) enum Guarded {
     Contents,
 }
 
-/// The data of a request, before or after a launch: files by their paths. Paths are compared byte by
-/// byte; an archive has 60,000 of them.
-#[derive(Clone, Debug)]
-pub(crate) struct Guard(HashMap<OsString, State>);
+/// The data of a request, before or after a launch: paths, each ended by a zero, and the state of
+/// each. An archive has 60,000 of them, so nothing is done for one alone unless something changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Guard {
+    paths: Vec<u8>,
+    states: Vec<State>,
+}
 
 impl Guard {
     /// Looks at the data of `ask`.
@@ -47,7 +50,7 @@ impl Guard {
     /// A database is never opened: to close it again would drop the locks of every connection that
     /// this process has to it. Once an end is asked for, not everything is looked at.
     pub(super) fn look(ask: &Ask, guarded: Guarded) -> Self {
-        let mut guard = Self(HashMap::new());
+        let mut guard = Self::default();
         match ask {
             _ if guarded == Guarded::Nothing => {}
             Ask::Scan(ScanAsked { database, .. }) if guarded == Guarded::Contents => {
@@ -77,25 +80,34 @@ impl Guard {
             }
             match entry.file_type() {
                 Ok(kind) if kind.is_dir() => self.walk(&entry.path(), digests),
-                Ok(_) => self.found(&entry.path(), entry.metadata(), digests),
+                Ok(_) => self.found(folder, &entry.file_name(), entry.metadata(), digests),
                 Err(_) => {}
             }
         }
     }
 
     fn note(&mut self, path: &Path, digests: bool) {
-        self.found(path, path.symlink_metadata(), digests);
+        let (folder, name) = (path.parent(), path.file_name());
+        if let (Some(folder), Some(name)) = (folder, name) {
+            self.found(folder, name, path.symlink_metadata(), digests);
+        }
     }
 
-    fn found(&mut self, path: &Path, found: std::io::Result<Metadata>, digests: bool) {
+    fn found(
+        &mut self,
+        folder: &Path,
+        name: &OsStr,
+        found: std::io::Result<Metadata>,
+        digests: bool,
+    ) {
         let Ok(found) = found else { return };
-        let ends = |suffix: &[u8]| path.as_os_str().as_bytes().ends_with(suffix);
+        let ends = |suffix: &[u8]| name.as_bytes().ends_with(suffix);
         // SQLite's index of the log belongs to whoever reads.
         if ends(b"-shm") {
             return;
         }
         let is_small = found.is_file() && found.len() <= MOST_DIGESTED;
-        let digest = (digests && is_small).then(|| digest(path)).flatten();
+        let digest = (digests && is_small).then(|| digest(&folder.join(name))).flatten();
         let state = State {
             inode: found.ino(),
             size: found.len(),
@@ -104,21 +116,34 @@ impl Guard {
         };
         // An empty log is one that a reader may make, and take away.
         if !(ends(b"-wal") && state.size == 0) {
-            self.0.insert(path.into(), state);
+            for part in [folder.as_os_str().as_bytes(), b"/", name.as_bytes(), b"\0"] {
+                self.paths.extend_from_slice(part);
+            }
+            self.states.push(state);
         }
+    }
+
+    /// The files by their paths.
+    fn files(&self) -> BTreeMap<&[u8], &State> {
+        self.paths.split(|byte| *byte == 0).zip(&self.states).collect()
     }
 
     /// What has changed since, in words.
     pub(super) fn changed(&self, after: &Self) -> Option<String> {
-        let told = |(path, what): (&OsString, _)| format!("{} was {what}", path.display());
-        let before = self.0.iter().filter_map(|(path, state)| match after.0.get(path) {
+        if self == after {
+            return None;
+        }
+        let (files, now) = (self.files(), after.files());
+        let told =
+            |(path, what): (&&[u8], _)| format!("{} was {what}", OsStr::from_bytes(path).display());
+        let mut before = files.iter().filter_map(|(path, state)| match now.get(path) {
             None => Some((path, "removed")),
             Some(now) if now != state => Some((path, "changed")),
             Some(_) => None,
         });
-        let created = after.0.keys().filter(|path| !self.0.contains_key(*path));
+        let mut created = now.keys().filter(|path| !files.contains_key(*path));
         // The first by name, so that it is the same one each time.
-        before.min().or_else(|| created.min().map(|path| (path, "created"))).map(told)
+        before.next().or_else(|| created.next().map(|path| (path, "created"))).map(told)
     }
 }
 
@@ -132,4 +157,53 @@ fn digest(path: &Path) -> Option<u64> {
     let mut hasher = DefaultHasher::new();
     std::fs::read(path).ok()?.hash(&mut hasher);
     Some(hasher.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use tracerig_protocol::WirePath;
+
+    use super::*;
+
+    #[test]
+    fn what_changed_is_named_and_the_order_of_a_folder_is_no_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path().join("home");
+        std::fs::create_dir_all(home.join("day")).unwrap();
+        for name in ["a", "day/b", "day/c", "index-shm"] {
+            std::fs::write(home.join(name), "x").unwrap();
+        }
+        let ask = Ask::Usage(UsageAsked {
+            home: WirePath(home.clone()),
+            memo: None,
+            database: None,
+            zone_minutes: 0,
+            priority: Vec::new(),
+            force: false,
+        });
+        let look = || Guard::look(&ask, Guarded::Metadata);
+        let before = look();
+        let changed = |change: &dyn Fn()| {
+            let before = look();
+            change();
+            before.changed(&look())
+        };
+        let told =
+            |name: &str, what: &str| Some(format!("{} was {what}", home.join(name).display()));
+        assert_eq!(changed(&|| std::fs::write(home.join("index-shm"), "yy").unwrap()), None);
+        let append = || std::fs::write(home.join("day/b"), "xy").unwrap();
+        assert_eq!(changed(&append), told("day/b", "changed"));
+        let remove = || std::fs::remove_file(home.join("day/c")).unwrap();
+        assert_eq!(changed(&remove), told("day/c", "removed"));
+        let create = || std::fs::write(home.join("day/d"), "x").unwrap();
+        assert_eq!(changed(&create), told("day/d", "created"));
+        assert_eq!(before.changed(&look()), told("day/b", "changed"), "the first by name");
+        let now = look();
+        let mut turned = Guard::default();
+        for (path, state) in now.files().iter().rev() {
+            turned.paths.extend([*path, b"\0"].concat());
+            turned.states.push((*state).clone());
+        }
+        assert!(turned != now && now.changed(&turned).is_none());
+    }
 }
