@@ -31,11 +31,14 @@ pub(super) struct Rounds<'a> {
     /// Every sample, in the order taken.
     pub(super) taken: Vec<TakenSample>,
     /// Hears of each sample as soon as it is there.
-    pub(super) hear: Option<&'a mut dyn FnMut(Side, &Sample)>,
+    pub(super) hear: Option<&'a mut Hear<'a>>,
     /// What ended it early: Ctrl-C, or a launch that could not be made. What was taken before is
     /// kept.
     pub(super) cut: Option<CompareError>,
 }
+
+/// Hears of each sample, and whose it is.
+pub(super) type Hear<'h> = dyn FnMut(Side, &Sample) + 'h;
 
 /// Told before each sample: how many were taken, and of which arm the next is.
 pub(super) type Tell<'t> = dyn FnMut(u64, &ArmKey) + 't;
