@@ -61,7 +61,10 @@ impl Shown {
                  one are left out",
                 folder.display()
             )),
-            Event::Preparing(what) => self.step(what, 1, "{spinner} {msg}"),
+            Event::Preparing(what) => {
+                self.step(what, 1, "{spinner} {msg}");
+                self.say("");
+            }
             Event::Begun(_) | Event::Taken(_) => {}
             Event::Sample { at, of, arm } => self.sample(*at, *of, &arm.to_string()),
         }
@@ -86,9 +89,8 @@ impl Shown {
     pub(super) fn step(&mut self, what: &str, length: u64, template: &str) {
         if let Some(step) = self.step.as_mut().filter(|step| step.what == what) {
             step.length = length;
-            match &self.bar {
-                Some(bar) => bar.set_length(length),
-                None => self.say(""),
+            if let Some(bar) = &self.bar {
+                bar.set_length(length);
             }
             return;
         }
@@ -117,6 +119,9 @@ impl Shown {
 
     /// Says how far the step is, if that is due.
     fn say(&mut self, how_far: &str) {
+        if self.bar.is_some() {
+            return;
+        }
         let line = self.step.as_mut().and_then(|step| step.line(Instant::now(), how_far));
         line.iter().for_each(|line| output::say(line));
     }
