@@ -13,14 +13,17 @@ const COMMITS: usize = 40;
 const ARMS: [&str; 6] =
     ["published-hot", "full-hot", "cold-hot", "warm-hot", "unchanged-hot", "pruned-hot"];
 
-/// Ratios as runs give them: the median of ten rounds. A run as a whole is off by about 1 %,
-/// because code and pages are placed anew; a round by 4 %; every twentieth round is late by up to a
-/// half.
-struct Noise(ChaCha8Rng);
+/// Ratios as runs give them: the median of ten rounds. A run as a whole is off, because code and
+/// pages are placed anew; a round by 4 %; every twentieth round is late by up to a half.
+struct Noise {
+    random: ChaCha8Rng,
+    /// How far a run as a whole is off: 0.01 is 1 %.
+    of_run: f64,
+}
 
 impl Noise {
     fn uniform(&mut self) -> f64 {
-        (self.0.next_u64() >> 11) as f64 / (1u64 << 53) as f64
+        (self.random.next_u64() >> 11) as f64 / (1u64 << 53) as f64
     }
 
     fn normal(&mut self) -> f64 {
@@ -28,7 +31,7 @@ impl Noise {
     }
 
     fn ratio(&mut self, true_ratio: f64) -> f64 {
-        let of_run = 0.01 * self.normal();
+        let of_run = self.of_run * self.normal();
         let rounds: Vec<f64> = (0..10)
             .map(|_| {
                 let late = if self.uniform() < 0.05 { 0.5 * self.uniform() } else { 0.0 };
@@ -39,10 +42,10 @@ impl Noise {
     }
 }
 
-/// A history of these arms; `slower` is 6 % slower from the commit on, and a row more is examined
-/// from the other.
-fn history(seed: u64, planted: Option<(usize, usize)>) -> Files {
-    let mut noise = Noise(ChaCha8Rng::seed_from_u64(seed));
+/// A history of these arms, with so many runs of each commit, each off by `of_run`; `slower` is 6 %
+/// slower from the commit on, and a row more is examined from the other.
+fn history(seed: u64, planted: Option<(usize, usize)>, runs: usize, of_run: f64) -> Files {
+    let mut noise = Noise { random: ChaCha8Rng::seed_from_u64(seed), of_run };
     let of = |nth: usize| {
         let (slower, row) = planted.unwrap_or((usize::MAX, usize::MAX));
         let ratios: Vec<(&str, f64)> = ARMS
@@ -55,14 +58,15 @@ fn history(seed: u64, planted: Option<(usize, usize)>) -> Files {
             .collect();
         entry(commit(nth), &[("warm-hot", "rows_examined", 200 + u64::from(nth >= row))], &ratios)
     };
-    Files { entries: (0..COMMITS).map(of).collect(), ..Files::default() }
+    let each = (0..COMMITS).flat_map(|nth| std::iter::repeat_n(nth, runs));
+    Files { entries: each.map(of).collect(), ..Files::default() }
 }
 
 #[test]
 fn unchanged_code_has_no_steps() {
     let histories = 200;
     let false_steps: Vec<usize> = (0..histories)
-        .map(|seed| Judged::of(&history(1_000 + seed, None), Rules::default()).steps.len())
+        .map(|seed| Judged::of(&history(1_000 + seed, None, 1, 0.01), Rules::default()).steps.len())
         .collect();
     let with = false_steps.iter().filter(|steps| **steps > 0).count();
     println!(
@@ -80,7 +84,8 @@ fn planted_steps_are_found_where_they_are() {
     let repetitions = 20;
     for seed in 0..repetitions {
         let (slower, row) = (8 + (seed as usize * 5) % 25, 3 + (seed as usize * 7) % 34);
-        let judged = Judged::of(&history(seed, Some((slower, row))), Rules::default());
+        let planted = history(seed, Some((slower, row)), 1, 0.01);
+        let judged = Judged::of(&planted, Rules::default());
         for step in &judged.steps {
             let is_slower = step.series == "relaunch/quick/warm-hot/of_floor";
             match step.kind {
@@ -96,4 +101,25 @@ fn planted_steps_are_found_where_they_are() {
     );
     assert_eq!((exact, near), (repetitions, repetitions));
     assert!(false_steps <= 1, "{false_steps}");
+}
+
+/// More samples do not help where runs differ: each is off as a whole.
+#[test]
+fn several_runs_of_a_commit_find_what_noise_between_runs_hides() {
+    let repetitions = 60;
+    let near = [1, 2, 3].map(|runs| {
+        let found = (0..repetitions).filter(|&seed| {
+            let (slower, row) = (8 + (seed as usize * 5) % 25, 3 + (seed as usize * 7) % 34);
+            let planted = history(2_000 + seed, Some((slower, row)), runs, 0.02);
+            Judged::of(&planted, Rules::default()).steps.iter().any(|step| {
+                step.series == "relaunch/quick/warm-hot/of_floor" && step.at.abs_diff(slower) <= 2
+            })
+        });
+        found.count()
+    });
+    println!(
+        "{repetitions} histories with a 6 % slowdown and runs that differ by 2 %: {near:?} within \
+         two commits, with one, two and three runs of a commit"
+    );
+    assert!(near[0] < near[1] && near[1] <= near[2] && near[2] * 10 >= 60 * 9, "{near:?}");
 }
