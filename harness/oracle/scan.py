@@ -4,9 +4,9 @@
     scan.py DB [--since T] [--until T] [--rules ours|published]
     scan.py --serve [--rules ours|published]
 
-It prints {"turns": {turn: {"thread_id", "model", "timestamp"}}, "facts", "completions", "unrecognised", "turn_rows",
-"turns_seen", "tier_rows"} and shares no code with what it checks. Everything is bytes until a value is wanted: bodies
-hold invalid UTF-8 and NUL bytes.
+It prints {"turns": {turn: {"thread_id", "model", "timestamp"}}, "facts", "completions",
+"unrecognised", "turn_rows", "turns_seen", "tier_rows"} and shares no code with what it checks.
+Everything is bytes until a value is wanted: bodies hold invalid UTF-8 and NUL bytes.
 
 With --serve it says who it is in one line of JSON, {"name", "version"}, and then answers each line
 {"database", "since", "until"} of its standard input with one: that result, or {"error"} in words.
@@ -36,8 +36,7 @@ SPACE = b" \t\n\x0c\r"  # ASCII white space; bytes.strip() would take \x0b too
 WORD = b"0123456789_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-# ---- values -------------------------------------------------------------------------------------------------------
-
+# ---- values --------------------------------------------------------------------------------------
 def utf8(raw):
     """The text of raw, or None where it is NULL or no UTF-8."""
     try:
@@ -50,12 +49,13 @@ def refuse_constant(name):
     raise ValueError("not JSON: " + name)  # Python would take NaN and Infinity
 
 
-# Numbers are never wanted, only checked: reading them as 0 spares Python's limit on the digits of an integer.
-JSON = json.JSONDecoder(parse_int=lambda _: 0, parse_float=lambda _: 0.0, parse_constant=refuse_constant)
+# Numbers are never wanted, only checked: as 0 they meet no limit on the digits of an integer.
+JSON = json.JSONDecoder(parse_int=lambda _: 0, parse_float=lambda _: 0.0,
+                        parse_constant=refuse_constant)
 
 
 def json_object(raw):
-    """The one JSON object that raw is, or None. RecursionError is let through: it is no verdict about the row."""
+    """The one JSON object that raw is, or None. A RecursionError is no verdict about the row."""
     try:
         value = JSON.decode(raw.strip(SPACE).decode("utf-8"))
     except ValueError:  # JSONDecodeError and UnicodeDecodeError are both one
@@ -91,8 +91,7 @@ def field(text, name):
     return None
 
 
-# ---- one row, one fact --------------------------------------------------------------------------------------------
-
+# ---- one row, one fact ---------------------------------------------------------------------------
 def first_marker(body):
     """(marker, text before it, text after it) of the first marker of any kind, or None."""
     places = [(body.find(marker), marker) for marker in TARGETS if marker in body]
@@ -125,7 +124,7 @@ def outside_strings(dump):
 
 
 def submission(dump):
-    """(id, op, tier, whether some tier is said) of a Submission dump; tier is None (inherits), False or True
+    """(id, op, tier, whether some tier is said) of a dump; tier is None (inherits), False or True
     (priority). None: no submission."""
     opening = re.match(rb'[ \t\n\x0c\r]*id: "', dump)
     end = closing_quote(dump, opening.end()) if opening else None
@@ -142,13 +141,14 @@ def submission(dump):
     elif tier["name"] is not None:
         setting = tier["name"].lower() in (b"priority", b"fast")
     else:
-        setting = tier["string"] is not None and dump[tier.start("string"):tier.end("string")] in (b"priority", b"fast")
+        said = dump[tier.start("string"):tier.end("string")]
+        setting = tier["string"] is not None and said in (b"priority", b"fast")
     says_tier = re.search(rb"(?<![0-9A-Za-z_])service_tier: Some\(", plain) is not None
     return ident, op.group(1) if op else None, setting, says_tier
 
 
 def fact(row):
-    """The fact of one row as a dict, None if it is none, "unrecognised" if its target is not one of its marker."""
+    """The fact of one row as a dict, None without one, "unrecognised" by target."""
     split = first_marker(row["body"])
     if split is None:
         return None
@@ -162,7 +162,8 @@ def fact(row):
         ident, op, setting, says_tier = submission(after) or (None, None, None, False)
         if op not in STARTING | SETTING:
             return "unrecognised" if says_tier else None
-        return {**made, "kind": "submission", "turn": ident, "setting": setting, "starts": op in STARTING}
+        return {**made, "kind": "submission", "turn": ident, "setting": setting,
+                "starts": op in STARTING}
     obj = json_object(after)
     if obj is None:
         return None
@@ -176,7 +177,8 @@ def fact(row):
         return {**made, "kind": "evidence", "model": field(before, b"model")} if turn else None
     turn = turn or string(obj, "turn_id") or string(obj.get("client_metadata"), "turn_id")
     is_one = string(obj, "type") == "response.create" and turn
-    return {**made, "kind": "evidence", "turn": turn, "model": string(obj, "model")} if is_one else None
+    found = {**made, "kind": "evidence", "turn": turn, "model": string(obj, "model")}
+    return found if is_one else None
 
 
 def turn_row(row):
@@ -198,8 +200,7 @@ def tells_tier(row):
     return marker in (REQUEST, SUBMISSION) or marker == TAGS and b'"service_tier"' in after
 
 
-# ---- all facts, the answer ----------------------------------------------------------------------------------------
-
+# ---- all facts, the answer -----------------------------------------------------------------------
 def scan(rows, inside):
     """The answer of a full scan; rows come in the order of their ids."""
     facts, ran = [], []
@@ -223,33 +224,40 @@ def scan(rows, inside):
             place = (one["thread"], one["process"])
             if one["setting"] is not None:
                 tiers[place] = one["setting"]
-            if not (one["starts"] and tiers.get(place, False) and last_ran.get(one["turn"], -1) > one["place"]):
+            ran_later = last_ran.get(one["turn"], -1) > one["place"]
+            if not (one["starts"] and tiers.get(place, False) and ran_later):
                 continue
         if inside(one["ts"]):
             evidence.setdefault(one["turn"], []).append(one)
     turns = {}
     for turn, rising in evidence.items():
-        models = [completion.get(turn)] + [one["model"] for one in reversed(rising)] + [ran_model.get(turn)]
-        turns[turn] = {"thread_id": rising[-1]["thread"], "model": next((m for m in models if m), None),
+        models = [one["model"] for one in reversed(rising)]
+        models = [completion.get(turn), *models, ran_model.get(turn)]
+        turns[turn] = {"thread_id": rising[-1]["thread"],
+                       "model": next((m for m in models if m), None),
                        "timestamp": rising[-1]["ts"]}
-    return {"turns": turns, "facts": len(facts), "completions": sum(one["kind"] == "completion" for one in facts),
-            "unrecognised": unrecognised, "turn_rows": len(ran), "turns_seen": len(last_ran), "tier_rows": tier_rows}
+    completions = sum(one["kind"] == "completion" for one in facts)
+    return {"turns": turns, "facts": len(facts), "completions": completions,
+            "unrecognised": unrecognised, "turn_rows": len(ran), "turns_seen": len(last_ran),
+            "tier_rows": tier_rows}
 
 
 def published(rows):
-    """The rules as published, on the rows its query gives. `facts` counts the rows that set something."""
+    """The rules as published, on the rows its query gives. `facts` are rows that set something."""
     won, completion, facts, completions = {}, {}, 0, 0
 
     def first(text, name):
         at = text.find(name + b"=")
-        return None if at < 0 else utf8(re.match(rb"[^ \t\n\x0c\r,\])}:]*", text[at + len(name) + 1:]).group()) or None
+        value = re.compile(rb"[^ \t\n\x0c\r,\])}:]*").match(text, at + len(name) + 1)
+        return None if at < 0 else utf8(value.group()) or None
 
     for row in rows:
         # The rules were applied to a string: cut at its NUL, repaired where it is no UTF-8.
         body = row["body"].split(b"\0")[0].decode("utf-8", "replace").encode("utf-8")
         before, marker, after = body.partition(EVENT)
         obj = json_object(after) if marker else None
-        if obj and string(obj, "type") == "response.completed" and string(obj.get("response"), "model"):
+        kind = string(obj, "type") if obj else None
+        if kind == "response.completed" and string(obj.get("response"), "model"):
             turn = first(before, b"turn.id") or first(before, b"turn_id")
             if turn:
                 completion[turn] = string(obj["response"], "model")
@@ -258,8 +266,10 @@ def published(rows):
         before, marker, after = body.partition(REQUEST)
         if marker:
             obj = json_object(after)
-            if obj and string(obj, "type") == "response.create" and string(obj, "service_tier") == "priority":
-                turn = first(before, b"turn.id") or first(before, b"turn_id") or string(obj, "turn_id")
+            kind = string(obj, "type") if obj else None
+            if kind == "response.create" and string(obj, "service_tier") == "priority":
+                turn = first(before, b"turn.id") or first(before, b"turn_id")
+                turn = turn or string(obj, "turn_id")
                 if turn:
                     won[turn] = (first(before, b"thread_id"), valid_string(obj, "model"), row["ts"])
                     facts += 1
@@ -277,13 +287,13 @@ def published(rows):
             "turn_rows": 0, "turns_seen": 0, "tier_rows": 0}
 
 
-# ---- the database -------------------------------------------------------------------------------------------------
-
+# ---- the database --------------------------------------------------------------------------------
 COLUMNS = """SELECT ts, typeof(feedback_log_body) = 'text', CAST(feedback_log_body AS BLOB),
     CASE typeof(target) WHEN 'text' THEN CAST(target AS BLOB) END,
     CASE typeof(thread_id) WHEN 'text' THEN CAST(thread_id AS BLOB) END,
     CASE typeof(process_uuid) WHEN 'text' THEN CAST(process_uuid AS BLOB) END FROM logs """
-PUBLISHED_WHERE = """WHERE (feedback_log_body LIKE '%websocket request:%' OR feedback_log_body LIKE '%response.completed%'
+PUBLISHED_WHERE = """WHERE (feedback_log_body LIKE '%websocket request:%'
+    OR feedback_log_body LIKE '%response.completed%'
     OR feedback_log_body LIKE '%service_tier: Some(Some("priority"))%')
     AND (?1 IS NULL OR ts >= ?1) AND (?2 IS NULL OR ts < ?2) """
 
@@ -300,7 +310,8 @@ def read(database, where, parameters):
 def answer(database, since, until, rules):
     if rules == "published":
         return published(read(database, PUBLISHED_WHERE, (since, until)))
-    return scan(read(database, "", ()), lambda ts: (since is None or ts >= since) and (until is None or ts < until))
+    within = lambda ts: (since is None or ts >= since) and (until is None or ts < until)
+    return scan(read(database, "", ()), within)
 
 
 def serve(rules):
@@ -308,7 +319,8 @@ def serve(rules):
         print(json.dumps(what), flush=True)
 
     python = ".".join(map(str, sys.version_info[:3]))
-    say({"name": "scan.py", "version": "2, Python %s, SQLite %s" % (python, sqlite3.sqlite_version)})
+    version = "2, Python %s, SQLite %s" % (python, sqlite3.sqlite_version)
+    say({"name": "scan.py", "version": version})
     for line in sys.stdin:
         try:
             asked = json.loads(line)
@@ -329,7 +341,8 @@ def main():
         parser.error("name a database, or serve")
     if chosen.serve:
         return serve(chosen.rules)
-    json.dump(answer(chosen.database, chosen.since, chosen.until, chosen.rules), sys.stdout, indent=1, sort_keys=True)
+    found = answer(chosen.database, chosen.since, chosen.until, chosen.rules)
+    json.dump(found, sys.stdout, indent=1, sort_keys=True)
     print()
 
 

@@ -1,17 +1,16 @@
 #!/usr/bin/env python3
-"""The session archive once more, in Python: an oracle written to be read in one sitting, not to be fast.
+"""The session archive once more, in Python: an oracle to be read in one sitting, not to be fast.
 
     usage.py HOME [--priority TURN ...] [--offset MINUTES]
     usage.py --serve
 
-It reads every rollout of a Codex home anew and prints what was used in each session and on each day, what is broken, what
-cannot be read and which copies have diverged. It shares no code with what it checks, and knows no memo.
-
-Compressed rollouts need Python 3.14 or the package `zstandard`. Without either, a home with one in it is refused.
-
+It reads every rollout of a Codex home anew and prints what was used in each session and on each
+day, what is broken, what cannot be read and which copies have diverged. It shares no code with what
+it checks, and knows no memo. Compressed rollouts need Python 3.14 or the package `zstandard`;
+without either, a home with one in it is refused.
 With --serve it says who it is in one line of JSON, {"name", "version"}, and then answers each line
-{"home", "priority", "offset"} of its standard input with one: that result, {"error"} in words, or {"skipped"} in words for
-a home that needs what this Python lacks.
+{"home", "priority", "offset"} of its standard input with one: that result, {"error"} in words, or
+{"skipped"} in words for a home that needs what this Python lacks.
 """
 
 import argparse
@@ -35,9 +34,10 @@ MATTER = {"session_meta", "turn_context", "token_usage_record"}
 EVENTS = {"token_count", "thread_settings_applied", "task_started"}
 KNOWN = {"response_item", "world_state", "compacted", "ghost_snapshot", "inter_agent_message",
          "inter_agent_communication_metadata"}
-KNOWN_EVENTS = set("""agent_message agent_reasoning agent_reasoning_raw_content agent_reasoning_section_break
-    collab_agent_spawn_end context_compacted entered_review_mode error exec_command_end exited_review_mode
-    item_completed item_started mcp_tool_call_end patch_apply_end plan_update sub_agent_activity task_complete thread_goal_updated
+KNOWN_EVENTS = set("""agent_message agent_reasoning agent_reasoning_raw_content
+    agent_reasoning_section_break collab_agent_spawn_end context_compacted entered_review_mode error
+    exec_command_end exited_review_mode item_completed item_started mcp_tool_call_end
+    patch_apply_end plan_update sub_agent_activity task_complete thread_goal_updated
     thread_name_updated thread_rolled_back turn_aborted user_message web_search_end""".split())
 KINDS = ("input_tokens", "cached_input_tokens", "cache_write_input_tokens", "output_tokens",
          "reasoning_output_tokens", "total_tokens")
@@ -49,8 +49,7 @@ TYPE = r'[ \t\r]*\{(?:%s)*[ \t\r]*"type"[ \t\r]*:%s' % (MEMBER % "type", STRING)
 EVENT = re.compile(r',(?:%s)*[ \t\r]*"payload"[ \t\r]*:%s' % (MEMBER % "payload", TYPE))
 TYPE = re.compile(TYPE)
 STAMP = re.compile(r'[ \t\r]*\{[ \t\r]*"timestamp"[ \t\r]*:%s' % STRING)
-# No sum is larger.
-MOST = 2**64 - 1
+MOST = 2**64 - 1  # no sum is larger
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 TOLD = 32  # broken lines of a file that are told one by one
 COMPRESSED = ".zst"
@@ -59,8 +58,7 @@ LONGEST = 4096  # bytes of a text that are looked at
 BURST = 100  # milliseconds; lines of a copied history are stamped closer to each other than this
 
 
-# ---- finding rollouts ---------------------------------------------------------------------------------------------
-
+# ---- finding rollouts ----------------------------------------------------------------------------
 class Skipped(Exception):
     """This Python lacks what the question needs."""
 
@@ -71,8 +69,8 @@ def is_rollout(name):
 
 def thread_and_segment(path):
     """What the name of a rollout says: the thread, and the segment if it is one."""
-    stem = os.path.basename(path).removesuffix(COMPRESSED).removeprefix("rollout-").removesuffix(".jsonl")
-    stem, _, segment = stem.partition("_")
+    stem = os.path.basename(path).removesuffix(COMPRESSED).removesuffix(".jsonl")
+    stem, _, segment = stem.removeprefix("rollout-").partition("_")
     return stem[-36:], segment or None
 
 
@@ -100,7 +98,7 @@ def read(path):
 
 
 def walk(home):
-    """(paths below home, what cannot be read). Real folders first, then linked ones by path; each folder once."""
+    """(paths below home, what cannot be read): real folders, then linked ones; each once."""
     files, unreadable, seen, linked = [], [], set(), []
 
     def folder(path):
@@ -120,10 +118,8 @@ def walk(home):
                 continue
             try:
                 found = os.stat(os.path.join(home, below))
-            except FileNotFoundError:
-                continue
-            except OSError:
-                if is_rollout(entry.name):
+            except OSError as error:
+                if is_rollout(entry.name) and not isinstance(error, FileNotFoundError):
                     unreadable.append(below)
                 continue
             if stat.S_ISDIR(found.st_mode):
@@ -137,18 +133,17 @@ def walk(home):
     while linked:
         linked.sort(key=lambda path: path.split("/"))
         folder(linked.pop(0))
-    # Of a rollout that stands there plain and compressed, the plain one is the one.
+    # A plain rollout counts instead of the compressed one beside it.
     plain = {path for path, _ in files}.union(unreadable)
     files = [file for file in files if file[0].removesuffix(COMPRESSED) not in plain - {file[0]}]
-    unreadable = [path for path in unreadable if path.removesuffix(COMPRESSED) not in plain - {path}]
+    unreadable = [one for one in unreadable if one.removesuffix(COMPRESSED) not in plain - {one}]
     return sorted(files, key=lambda file: file[0].split("/")), unreadable
 
 
-# ---- one line -----------------------------------------------------------------------------------------------------
-
+# ---- one line ------------------------------------------------------------------------------------
 def is_text(found):
     """Whether it is a text that is not empty and holds no half of a surrogate pair."""
-    return isinstance(found, str) and found != "" and not any("\ud800" <= char <= "\udfff" for char in found)
+    return isinstance(found, str) and re.fullmatch("[^\ud800-\udfff]+", found) is not None
 
 
 def text(value, name):
@@ -177,7 +172,8 @@ def whole(digits):
 
 def parsed(raw):
     """The JSON of a line."""
-    return json.loads(raw.decode("utf-8"), object_pairs_hook=members, parse_constant=no_json, parse_int=whole)
+    return json.loads(raw.decode("utf-8"), object_pairs_hook=members, parse_constant=no_json,
+                      parse_int=whole)
 
 
 def types(value):
@@ -204,7 +200,8 @@ def classify(raw):
         if kind == "event_msg" and event is None:
             kind = None  # without its event, an event is nothing yet
     if kind is None:
-        return ("untyped", None) if value is not None and "type" not in value else ("broken", "no type")
+        is_untyped = value is not None and "type" not in value
+        return ("untyped", None) if is_untyped else ("broken", "no type")
     if kind in MATTER or kind == "event_msg" and event in EVENTS:
         return ("matters", value) if value is not None else ("broken", "no JSON")
     return "skipped", event in KNOWN_EVENTS if kind == "event_msg" else kind in KNOWN
@@ -229,10 +226,11 @@ def milliseconds(time):
 
 
 def tokens(value):
-    """The kinds that a count of tokens has, or None if it has none; and whether a number in it can be no count."""
-    value = value if isinstance(value, dict) else {}
-    counts = {kind: value.get(kind) for kind in KINDS if type(value.get(kind)) in (int, float)}
-    right = {kind: count for kind, count in counts.items() if type(count) is int and 0 <= count < 1 << 64}
+    """The kinds that a count has, or None without any; and whether a number in it is no count."""
+    found = [(kind, value.get(kind)) for kind in KINDS] if isinstance(value, dict) else []
+    counts = {kind: count for kind, count in found if type(count) in (int, float)}
+    right = {kind: count for kind, count in counts.items()
+             if type(count) is int and 0 <= count < 1 << 64}
     return right or None, right != counts
 
 
@@ -247,17 +245,17 @@ def tier_of(name):
     return "priority" if name in ("priority", "fast") else "standard"
 
 
-# ---- one rollout --------------------------------------------------------------------------------------------------
-
+# ---- one rollout ---------------------------------------------------------------------------------
 def is_from_0_100(version):
     """Whether a version, such as 0.128.0 or 0.130.0-alpha.3, writes turn ids."""
-    numbers = [int(part) if re.fullmatch("[0-9]+", part) else None for part in re.split("[.+-]", version or "")]
+    numbers = [int(part) if re.fullmatch("[0-9]+", part) else None
+               for part in re.split("[.+-]", version or "")]
     minor = numbers[1] if len(numbers) > 1 and numbers[1] is not None else 0
     return numbers[0] is not None and (numbers[0], minor) >= (0, 100)
 
 
 class Rollout:
-    """What a rollout says: meta, span, events (time, model, tier, turn, tokens), unknown lines, broken ones."""
+    """What a rollout says: meta, span, events (time, model, tier, turn, tokens), odd lines."""
 
     def __init__(self, path, content):
         self.thread, self.segment = thread_and_segment(path)
@@ -266,12 +264,13 @@ class Rollout:
         self.total = None  # the count before
         self.has_records, self.responses = False, set()
         self.is_fork = self.goes_on = False  # it names a parent; a history goes on in it
-        self.copies = self.saw_own_turn = False  # it has another's session_meta; a turn of its own
+        self.copies = self.saw_own_turn = False  # it has another's session_meta; an own turn
         self.burst = None  # when the last line was stamped, as long as a history is copied
         self.begins_at = None  # the first ordinal of a sub-agent's own history
         self.is_untyped = self.is_inferred = False
         self.defect = None  # what is wrong with a part of the line
-        for number, raw in enumerate(content.split(b"\n")[:-1], 1):  # a last line without its end waits
+        # A last line without its end waits.
+        for number, raw in enumerate(content.split(b"\n")[:-1], 1):
             self.line(number, raw)
 
     def line(self, number, raw):
@@ -289,9 +288,9 @@ class Rollout:
             self.broken.append((number, value if what == "broken" else "no time"))
         else:
             self.span = (min(at, self.span[0]), max(at, self.span[1])) if self.span else (at, at)
-            payload = value.get("payload")
+            payload = value["payload"] if isinstance(value.get("payload"), dict) else {}
             self.defect = None
-            self.take(at, *types(value), payload if isinstance(payload, dict) else {}, value.get("ordinal"))
+            self.take(at, *types(value), payload, value.get("ordinal"))
             if self.defect is not None:
                 self.broken.append((number, self.defect))
 
@@ -350,7 +349,8 @@ class Rollout:
         self.has_records = True
         served = self.text(payload, "service_tier")
         self.tier = tier_of(served) if served else self.tier
-        thread, turn, response = (self.text(payload, name) for name in ("thread_id", "turn_id", "response_id"))
+        thread, turn, response = (self.text(payload, name)
+                                  for name in ("thread_id", "turn_id", "response_id"))
         used = self.tokens(payload.get("usage"))
         if thread != self.thread or response in self.responses:
             return
@@ -362,9 +362,9 @@ class Rollout:
     def is_inherited(self, ordinal):
         """Whether a count belongs to a parent's history: rule 3a."""
         has_time = UUID7.fullmatch(self.thread) is not None
-        if has_time and UUID7.fullmatch(self.turn or "") and self.turn < self.thread:
-            return True
-        if type(ordinal) is int and self.begins_at is not None and ordinal < self.begins_at:
+        is_older = has_time and UUID7.fullmatch(self.turn or "") and self.turn < self.thread
+        begins_at = self.begins_at
+        if is_older or type(ordinal) is int and begins_at is not None and ordinal < begins_at:
             return True
         if not (self.is_fork or self.copies) or self.saw_own_turn:
             return False
@@ -378,7 +378,7 @@ class Rollout:
         before = self.total
         if total is not None:
             self.total = total
-        both = [kind for kind in KINDS if total is not None and before is not None and kind in total and kind in before]
+        both = [kind for kind in KINDS if kind in (total or {}) and kind in (before or {})]
         if is_inherited or both and all(total[kind] == before[kind] for kind in both):
             return
         if last is not None:
@@ -401,16 +401,15 @@ def usage(events, priority, slot):
         entry = sums[slot(at), model, tier]
         entry[0] = [min(one + other, MOST) for one, other in zip(entry[0], used)]
         entry[1] += 1
-    ordered = sorted(sums.items(), key=lambda item: (item[0][0], item[0][1] is not None, item[0][1] or "", item[0][2]))
-    return [[*key, *entry] for key, entry in ordered]
+    by_time = lambda item: (item[0][0], item[0][1] is not None, item[0][1] or "", item[0][2])
+    return [[*key, *entry] for key, entry in sorted(sums.items(), key=by_time)]
 
 
-# ---- all of them --------------------------------------------------------------------------------------------------
-
+# ---- all of them ---------------------------------------------------------------------------------
 def view(home, priority, offset):
     files, unreadable = walk(home)
-    result = {"sessions": [], "days": [], "broken": [], "more": [], "diverged": [], "unreadable": unreadable,
-              "untyped": [], "inferred": [], "lines": [0, 0]}
+    result = {"sessions": [], "days": [], "broken": [], "more": [], "diverged": [],
+              "unreadable": unreadable, "untyped": [], "inferred": [], "lines": [0, 0]}
     contents, rollouts, seen = {}, {}, set()
     for path, itself in files:
         try:
@@ -424,31 +423,31 @@ def view(home, priority, offset):
         result["lines"][0] += rollout.unknown
         result["lines"][1] += len(rollout.broken)
         result["broken"] += [(path, number, why) for number, why in rollout.broken[:TOLD]]
-        if len(rollout.broken) > TOLD:
-            result["more"].append((path, len(rollout.broken) - TOLD))
+        result["more"] += [(path, len(rollout.broken) - TOLD)] if rollout.broken[TOLD:] else []
         result["sessions"].append({
-            "path": path, "id": rollout.thread, "segment": rollout.segment, "meta": (rollout.meta or [None] * 4)[1:],
-            "span": rollout.span, "usage": usage(rollout.events, priority, lambda at: at // 900_000),
+            "path": path, "id": rollout.thread, "segment": rollout.segment,
+            "meta": (rollout.meta or [None] * 4)[1:], "span": rollout.span,
+            "usage": usage(rollout.events, priority, lambda at: at // 900_000),
             "counts": itself not in seen})
         seen.add(itself)
     copies(result, contents, rollouts)
-    counting = [event for session in result["sessions"] if session["counts"] for event in rollouts[session["path"]].events]
+    counting = [event for session in result["sessions"] if session["counts"]
+                for event in rollouts[session["path"]].events]
     result["days"] = usage(counting, priority, lambda at: (at + offset * 60_000) // 86_400_000)
     return result
 
 
 def copies(result, contents, rollouts):
-    """Of files of one thread and segment, of which one is the beginning of another, only the longest count: rule 6."""
+    """Of files of one thread and segment that begin alike, only the longest count: rule 6."""
     same = collections.defaultdict(list)
     for session in result["sessions"]:
         if session["counts"]:
             same[session["id"], rollouts[session["path"]].segment].append(session)
-    def is_archived(session):
-        return session["path"].startswith("archived_sessions/")
-
+    is_archived = lambda session: session["path"].startswith("archived_sessions/")
     for files in same.values():
         # Of equal ones that comes first which is not compressed, then that which is not archived.
-        files.sort(key=lambda one: (-len(contents[one["path"]]), one["path"].endswith(COMPRESSED), is_archived(one)))
+        files.sort(key=lambda one: (-len(contents[one["path"]]), one["path"].endswith(COMPRESSED),
+                                    is_archived(one)))
         for at, one in enumerate(files):
             for longer in files[:at]:
                 if contents[longer["path"]].startswith(contents[one["path"]]):
@@ -457,7 +456,8 @@ def copies(result, contents, rollouts):
         left.sort(key=lambda one: one["path"].split("/"), reverse=True)
         left.sort(key=lambda one: not is_archived(one))
         left = [one["path"] for one in left]
-        result["diverged"] += [(one, other) for at, one in enumerate(left) for other in left[at + 1:]]
+        result["diverged"] += [(one, other)
+                               for at, one in enumerate(left) for other in left[at + 1:]]
 
 
 def serve():
@@ -481,8 +481,8 @@ def serve():
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("home", nargs="?")
-    parser.add_argument("--priority", nargs="*", default=[], help="turns known to have been served at priority")
-    parser.add_argument("--offset", type=int, default=0, help="minutes by which days begin before those of UTC")
+    parser.add_argument("--priority", nargs="*", default=[], help="turns served at priority")
+    parser.add_argument("--offset", type=int, default=0, help="minutes from days to those of UTC")
     parser.add_argument("--serve", action="store_true", help="answer questions on standard input")
     chosen = parser.parse_args()
     if chosen.serve == (chosen.home is not None):
@@ -493,8 +493,7 @@ def main():
         result = view(chosen.home, set(chosen.priority), chosen.offset)
     except Skipped as why:
         sys.exit("usage.py: %s: %s" % (chosen.home, why))
-    json.dump(result, sys.stdout, indent=1)
-    print()
+    print(json.dumps(result, indent=1))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What the adapters share: they start a tool that people use, and answer the contract `usage` with
-what it prints. Each is a few lines: how the tool is called, and which of its fields are which tokens."""
+what it prints. Each is a few lines: how the tool is called, and which of its fields are which
+tokens."""
 
 import base64
 import json
@@ -16,9 +17,11 @@ class Refused(Exception):
 def run(words, home):
     """What a tool prints about a Codex home."""
     environment = {**os.environ, "CODEX_HOME": home, "NO_COLOR": "1"}
-    done = subprocess.run(words, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    done = subprocess.run(words, env=environment, stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True)
     if done.returncode != 0:
-        raise Refused("failed", "%s: exit code %d: %s" % (words[0], done.returncode, done.stderr[-500:]))
+        why = "%s: exit code %d: %s" % (words[0], done.returncode, done.stderr[-500:])
+        raise Refused("failed", why)
     return done.stdout
 
 
@@ -28,7 +31,8 @@ def report(words, home):
     try:
         return json.loads(said)
     except ValueError as error:
-        raise Refused("failed", "%s printed no JSON: %s: %r" % (words[0], error, said[:200])) from None
+        why = "%s printed no JSON: %s: %r" % (words[0], error, said[:200])
+        raise Refused("failed", why) from None
 
 
 def zone_name(minutes):
@@ -45,7 +49,8 @@ def answer(line, tool, install, usage, rows):
             raise Refused("unavailable", "%s is not installed: %s" % (tool, install))
         if asked["ask"] == "hello":
             version = run([tool, "--version"], "/nonexistent").split()[-1]
-            result = {"name": tool, "version": version, "contracts": ["usage"], "capabilities": [], "usage": usage}
+            result = {"name": tool, "version": version, "contracts": ["usage"], "capabilities": [],
+                      "usage": usage}
         elif asked["ask"] == "usage":
             home = asked["home"]
             home = home if isinstance(home, str) else os.fsdecode(base64.b64decode(home["bytes"]))

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""An adapter to ccusage, whose binary for the platform is the npm package @ccusage/ccusage-PLATFORM."""
+"""An adapter to ccusage, whose binary is the npm package @ccusage/ccusage-PLATFORM."""
 
 import sys
 
 sys.dont_write_bytecode = True
 import adapter
 
-USAGE = {"by": ["day", "model"], "tokens": ["input", "cached_input", "cache_write", "output", "reasoning", "total"],
+TOKENS = ["input", "cached_input", "cache_write", "output", "reasoning", "total"]
+USAGE = {"by": ["day", "model"], "tokens": TOKENS,
          "input_includes_cached": False}
 
 
@@ -16,7 +17,8 @@ def rows(home, zone):
         for model, tokens in day["models"].items():
             written = tokens["cacheCreationTokens"]  # taken off the input, which Codex does not do
             yield {"day": day["date"], "model": model, "input": tokens["inputTokens"] + written,
-                   "cached_input": tokens["cacheReadTokens"], "cache_write": written, "output": tokens["outputTokens"],
+                   "cached_input": tokens["cacheReadTokens"], "cache_write": written,
+                   "output": tokens["outputTokens"],
                    "reasoning": tokens["reasoningOutputTokens"], "total": tokens["totalTokens"]}
 
 

@@ -7,7 +7,8 @@ import sys
 sys.dont_write_bytecode = True
 import adapter
 
-USAGE = {"by": ["day", "model"], "tokens": ["input", "cached_input", "output", "reasoning", "total"]}
+TOKENS = ["input", "cached_input", "output", "reasoning", "total"]
+USAGE = {"by": ["day", "model"], "tokens": TOKENS}
 
 
 def rows(home, zone):

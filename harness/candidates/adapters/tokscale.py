@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""An adapter to tokscale (npm, needs bun). It gives it an empty list of prices: without one tokscale fetches
-prices from the network, and answers nothing where it cannot. Its reasoning tokens of Codex are always 0."""
+"""An adapter to tokscale (npm, needs bun). It gives it an empty list of prices: without one
+tokscale fetches prices from the network, and answers nothing where it cannot. Its reasoning tokens
+of Codex are always 0."""
 
 import json
 import os
@@ -22,7 +23,8 @@ def rows(home, zone):
     for name in ("litellm", "openrouter"):
         with open(os.path.join(cache, "tokscale", "pricing-%s.json" % name), "w") as file:
             json.dump({"timestamp": int(time.time()), "data": {}}, file)
-    for day in adapter.report(["tokscale", "graph", "--codex", "--no-spinner"], home)["contributions"]:
+    words = ["tokscale", "graph", "--codex", "--no-spinner"]
+    for day in adapter.report(words, home)["contributions"]:
         for source in day["sources"]:
             tokens = source["tokens"]
             yield {"day": day["date"], "model": source["modelId"], "input": tokens["input"],

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""A candidate for tracerig in Python, standard library alone: it answers `trace`, `usage` and `threads`.
+"""A candidate for tracerig in Python, standard library alone: it answers `trace`, `usage` and
+`threads`.
 
-It reads one line of JSON and writes one; with more lines it goes on answering. scan.py, usage.py and
-store.py do the work, and know nothing of the protocol: to test your own scanner or store, copy this
-file and replace the calls. It keeps no memo, so every answer is a full scan.
-"""
+It reads one line of JSON and writes one; with more lines it goes on answering. scan.py, usage.py
+and store.py do the work, and know nothing of the protocol: to test your own scanner or store, copy
+this file and replace the calls. It keeps no memo, so every answer is a full scan."""
 
 import base64
 import json
@@ -57,13 +57,15 @@ def scan_turns(asked):
 
 def count_tokens(asked):
     home, zone = path(asked["home"]), asked.get("zone_minutes", 0)
-    if not any(os.path.isdir(os.path.join(home, name)) for name in ("sessions", "archived_sessions")):
+    if not any(os.path.isdir(os.path.join(home, name))
+               for name in ("sessions", "archived_sessions")):
         raise Refused("failed", "%s: has no folder `sessions`; name a Codex home" % home)
     rows = []
     for session in usage.view(home, set(asked.get("priority", [])), 0)["sessions"]:
         for slot, model, tier, tokens, _ in session["usage"] if session["counts"] else []:
             day = (slot * 15 + zone) // (24 * 60)  # slots are quarters of an hour
-            row = {"day": str(usage.EPOCH.date() + usage.datetime.timedelta(days=day)), "model": model,
+            row = {"day": str(usage.EPOCH.date() + usage.datetime.timedelta(days=day)),
+                   "model": model,
                    "session": session["id"], "tier": tier}
             row.update(zip(HELLO["usage"]["tokens"], map(exact, tokens)))
             rows.append(row)
@@ -76,7 +78,8 @@ def append(asked):
     return {"appends": len(appends)}
 
 
-ASKS = {"hello": lambda asked: HELLO, "idle": lambda asked: {}, "scan": scan_turns, "usage": count_tokens,
+ASKS = {"hello": lambda asked: HELLO, "idle": lambda asked: {}, "scan": scan_turns,
+        "usage": count_tokens,
         "append": append}
 
 

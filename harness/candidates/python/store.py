@@ -12,22 +12,26 @@ import sqlite3
 import time
 
 COLUMNS = [  # name, type, what it holds before any line
-    ("id", "TEXT PRIMARY KEY", None), ("rollout_path", "TEXT", None), ("created_at_ms", "INTEGER", None),
-    ("updated_at_ms", "INTEGER", None), ("recency_at_ms", "INTEGER", None), ("source", "TEXT", None),
+    ("id", "TEXT PRIMARY KEY", None), ("rollout_path", "TEXT", None),
+    ("created_at_ms", "INTEGER", None), ("updated_at_ms", "INTEGER", None),
+    ("recency_at_ms", "INTEGER", None), ("source", "TEXT", None),
     ("thread_source", "TEXT", None), ("agent_nickname", "TEXT", None), ("agent_role", "TEXT", None),
     ("agent_path", "TEXT", None), ("model_provider", "TEXT", None), ("model", "TEXT", None),
     ("reasoning_effort", "TEXT", None), ("cwd", "TEXT", None), ("cli_version", "TEXT", None),
     ("title", "TEXT", None), ("preview", "TEXT", None), ("first_user_message", "TEXT", None),
-    ("approval_mode", "TEXT", None), ("sandbox_policy", "TEXT", None), ("tokens_used", "INTEGER", 0),
+    ("approval_mode", "TEXT", None), ("sandbox_policy", "TEXT", None),
+    ("tokens_used", "INTEGER", 0),
     ("archived_at_ms", "INTEGER", None), ("git_sha", "TEXT", None), ("git_branch", "TEXT", None),
-    ("git_origin_url", "TEXT", None), ("memory_mode", "TEXT", "enabled"), ("forked_from", "TEXT", None),
+    ("git_origin_url", "TEXT", None), ("memory_mode", "TEXT", "enabled"),
+    ("forked_from", "TEXT", None),
     ("history_bytes", "INTEGER", 0),
 ]
 
 
 def append(home, appends):
-    """Appends lists of items (`type` and `payload`, both texts) to histories of threads, one after the
-    other, and writes the rows. A payload that is no JSON object is a ValueError, and nothing is written."""
+    """Appends lists of items (`type` and `payload`, both texts) to histories of threads, one after
+    the other, and writes the rows. A payload that is no JSON object is a ValueError, and nothing
+    is written."""
     for _, items in appends:
         for item in items:
             if not isinstance(json.loads(item["payload"]), dict):
@@ -66,9 +70,10 @@ def opened(home, thread, known):
         file.seek(whole)
         return file
     now = datetime.datetime.now(datetime.timezone.utc)
-    folder = os.path.join(home, "sessions", now.strftime("%Y"), now.strftime("%m"), now.strftime("%d"))
+    folder = os.path.join(home, "sessions", *now.strftime("%Y %m %d").split())
     os.makedirs(folder, exist_ok=True)
-    known[thread] = os.path.join(folder, "rollout-%s-%s.jsonl" % (now.strftime("%Y-%m-%dT%H-%M-%S"), thread))
+    name = "rollout-%s-%s.jsonl" % (now.strftime("%Y-%m-%dT%H-%M-%S"), thread)
+    known[thread] = os.path.join(folder, name)
     file = open(known[thread], "xb", buffering=0)
     write(file, "session_meta", json.dumps({"id": thread, "timestamp": timestamp()}))
     return file
@@ -93,7 +98,8 @@ def rows(home, threads):
         declared = ", ".join("%s %s" % column[:2] for column in COLUMNS)
         connection.execute("CREATE TABLE IF NOT EXISTS threads (%s)" % declared)
         names = [name for name, _, _ in COLUMNS]
-        into = "INSERT OR REPLACE INTO threads (%s) VALUES (%s)" % (", ".join(names), ", ".join("?" * len(names)))
+        into = "INSERT OR REPLACE INTO threads (%s) VALUES (%s)" % (
+            ", ".join(names), ", ".join("?" * len(names)))
         for thread, path in threads:
             row = replay(thread, os.path.relpath(path, home), path)
             connection.execute(into, [row[name] for name in names])
@@ -113,7 +119,8 @@ def replay(thread, name, path):
             line = json.loads(line)
             row["updated_at_ms"] = milliseconds(line["timestamp"])
             payload = line["payload"]
-            change = CHANGES.get((line["type"], payload.get("type") if line["type"] == "event_msg" else None))
+            event = payload.get("type") if line["type"] == "event_msg" else None
+            change = CHANGES.get((line["type"], event))
             if change:
                 change(row, payload, row["updated_at_ms"], state)
     return row
@@ -135,7 +142,9 @@ def text(value):
 
 
 def text_or_object(value):
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False) if isinstance(value, dict) else text(value)
+    if isinstance(value, dict):
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return text(value)
 
 
 def keep(row, column, value):
@@ -162,7 +171,8 @@ def session_meta(row, payload, at, state):
     row["forked_from"] = row["forked_from"] or text(payload.get("forked_from_id")) or None
     git = payload.get("git")
     if isinstance(git, dict):
-        names = {"git_sha": "commit_hash", "git_branch": "branch", "git_origin_url": "repository_url"}
+        names = {"git_sha": "commit_hash", "git_branch": "branch",
+                 "git_origin_url": "repository_url"}
         row.update({column: text(git.get(name)) for column, name in names.items()})
 
 
@@ -174,7 +184,8 @@ def turn_context(row, payload, at, state):
         row["reasoning_effort"] = effort
     keep(row, "approval_mode", text_or_object(payload.get("approval_policy")))
     profile = payload.get("permission_profile")
-    keep(row, "sandbox_policy", text_or_object(payload.get("sandbox_policy") if profile is None else profile))
+    policy = payload.get("sandbox_policy") if profile is None else profile
+    keep(row, "sandbox_policy", text_or_object(policy))
 
 
 def said(row, message, pictures, state):
@@ -190,7 +201,8 @@ def said(row, message, pictures, state):
 
 
 def user_message(row, payload, at, state):
-    pictures = any(isinstance(payload.get(kind), list) and payload[kind] for kind in ("images", "local_images"))
+    pictures = any(isinstance(payload.get(kind), list) and payload[kind]
+                   for kind in ("images", "local_images"))
     said(row, text(payload.get("message")) or "", pictures, state)
 
 
@@ -199,9 +211,11 @@ def item_completed(row, payload, at, state):
     if not isinstance(item, dict) or item.get("type") != "UserMessage":
         return
     content = item.get("content")
-    parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+    content = content if isinstance(content, list) else []
+    parts = [part for part in content if isinstance(part, dict)]
     texts = [text(part.get("text")) or "" for part in parts if part.get("type") == "text"]
-    said(row, "".join(texts), any(part.get("type") in ("image", "local_image") for part in parts), state)
+    pictures = any(part.get("type") in ("image", "local_image") for part in parts)
+    said(row, "".join(texts), pictures, state)
 
 
 def token_count(row, payload, at, state):

@@ -68,10 +68,11 @@ impl Prepare for Append {
         place: &Place,
         _tell: &mut Tell<'_>,
     ) -> Result<Box<dyn Scenario>, ScenarioError> {
+        // First, since it waits for other runs: a signal ends that at once.
+        let workplace = Workplace::new(&place.workplaces)?;
         let conversation = Conversation::of(place.seed)?;
         let dataset = self.described(&definition.plan.recipe, place.seed, &conversation);
         definition.accept(("lines", ""), &dataset.recipe, &dataset.rows_digest)?;
-        let workplace = Workplace::new(&place.workplaces)?;
         let folder = workplace.path();
         let Builtin { arms, of_candidates, .. } = &self.builtin;
         let arms = Asked::all(&definition.plan, arms, of_candidates);
