@@ -3,8 +3,8 @@
 # a command that was made 5 % slower: ci/command-false-alarms.sh [COMPARISONS [same|slower|both]].
 #
 # The command is ci/busy.awk. Fails if more than 1 % of the comparisons of equal commands call a
-# change, or fewer than 95 % of the others call the slowdown. 100 comparisons of each kind take 10 to
-# 25 minutes on a quiet machine. Progress goes to standard error, a summary to standard output.
+# change, or fewer than 95 % of the others call the slowdown. 100 comparisons of each kind take 10
+# to 25 minutes on a quiet machine. Progress goes to standard error, a summary to standard output.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs a plan and makes its report: ci/report.sh [PLAN]. The page is tracerig-out/report/report.html,
-# or in a folder beside it if that exists already. OUT=DIR moves it.
+# Runs a plan and makes its report: ci/report.sh [PLAN]. The page is
+# tracerig-out/report/report.html, or in a folder beside it if that exists already. OUT=DIR moves
+# it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,5 +1,5 @@
-//! What a record says about the program that made it: revision, profile, compiler, SQLite. `build.rs`
-//! beside the manifest notes the first three.
+//! What a record says about the program that made it: revision, profile, compiler, SQLite.
+//! `build.rs` beside the manifest notes the first three.
 
 use tracerig_reports::record::Build;
 

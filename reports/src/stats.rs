@@ -220,9 +220,9 @@ mod tests {
     }
 
     /// Eight pairs: 0.0094 % is left out at either end, what a normal distribution has beyond
-    /// `3.49 * sqrt(8/7) = 3.74`. A resample whose median is the lowest value has it five times or more of
-    /// eight, probability `56 * 7^3 / 8^8 + 28 * 7^2 / 8^8 + ...` = 0.12 %. So the interval is the
-    /// whole range.
+    /// `3.49 * sqrt(8/7) = 3.74`. A resample whose median is the lowest value has it five times or
+    /// more of eight, probability `56 * 7^3 / 8^8 + 28 * 7^2 / 8^8 + ...` = 0.12 %. So the interval
+    /// is the whole range.
     #[test]
     fn an_interval_by_hand() {
         let pairs: Vec<(f64, f64)> =

@@ -9,7 +9,8 @@
 //!
 //! # let folder = tempfile::tempdir()?;
 //! let mut log = TraceLog::open(folder.path().join("logs_2.sqlite"))?;
-//! let row = LogRow { ts: 1_780_000_000, target: "log", body: Body::Text(b"hello"), ..LogRow::default() };
+//! let body = Body::Text(b"hello");
+//! let row = LogRow { ts: 1_780_000_000, target: "log", body, ..LogRow::default() };
 //! let outcome = log.insert_batch(&[row])?;
 //! assert_eq!((outcome.first_id, outcome.inserted, outcome.pruned), (1, 1, 0));
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -6,7 +6,8 @@
 //! use tracerig_scanner::Window;
 //!
 //! let database = Path::new("logs_2.sqlite");
-//! let scan = tracerig_published::trace::scan(database, Window::default(), Duration::from_secs(5))?;
+//! let limit = Duration::from_secs(5);
+//! let scan = tracerig_published::trace::scan(database, Window::default(), limit)?;
 //! println!("{} turns", scan.turns.len());
 //! # Ok::<(), tracerig_scanner::ScanError>(())
 //! ```

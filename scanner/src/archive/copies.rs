@@ -62,8 +62,8 @@ pub(super) fn set_aside(
     let places: BTreeSet<usize> = found.aside.iter().map(|(place, _)| *place).collect();
     for place in places {
         let part = &mut parts[place];
-        // Sessions are reported one by one, and a turn whose tier the trace database knows is in the
-        // details only.
+        // Sessions are reported one by one, and a turn whose tier the trace database knows is in
+        // the details only.
         let joins = part.joins;
         // Lines that are not understood are reported for every rollout.
         let all = |sums: Sums, part: &mut Part| {

@@ -5,7 +5,8 @@
 //! rebuilding and verification all call it.
 //!
 //! ```
-//! use tracerig_store::threads::{Item, ListQuery, SessionMeta, StoreOptions, ThreadId, ThreadStore};
+//! use tracerig_store::threads::{Item, ListQuery, SessionMeta};
+//! use tracerig_store::threads::{StoreOptions, ThreadId, ThreadStore};
 //!
 //! # let folder = tempfile::tempdir()?;
 //! let store = ThreadStore::open(folder.path(), StoreOptions::default())?;

@@ -20,7 +20,7 @@
 //! again
 //! outside change beginning 3
 //! refused no-column
-//! race scan; kill 40us after persist-locked: rescan; write append noise turn=0 at=12 & delete oldest 2
+//! race scan; kill 40us after persist-locked: rescan; write vacuum & delete oldest 2
 //! race kill 300us after start: write append noise turn=0 at=12
 //! ```
 

@@ -111,8 +111,9 @@ fn launched(arguments: &Arguments) -> Run {
     Run::comparing_on(recipe, "Launches on one database in one state.", arms)
 }
 
-/// Whether comparisons are as reliable as they must be. Too many false alarms are a failure. Too few
-/// planted changes found are one, too, unless the rest is inconclusive: under load that is right.
+/// Whether comparisons are as reliable as they must be. Too many false alarms are a failure. Too
+/// few planted changes found are one, too, unless the rest is inconclusive: under load that is
+/// right.
 fn code(checked: &Checked, planted: Option<Planted>) -> Code {
     if checked.interrupted {
         return Code::INTERRUPTED;
