@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use tracerig_protocol::{
-    Answer, Ask, Capability, Claims, Contract, ErrorKind, Expected, Fault, Finding, Hello, Outcome,
-    Split, UsageAnswer, UsageDeclared, WirePath,
+    Answer, Ask, Capability, Claims, Contract, Expected, Hello, Outcome, Split, UsageAnswer,
+    UsageDeclared, WirePath,
 };
 use tracerig_reports::record::{
     ArmPlan, Cache, CandidatePlan, Counter, Histogram, Launch, Phase, Plan, Process, SampleState,
@@ -16,7 +16,7 @@ use tracerig_reports::record::{
 
 use super::kept::KeptFolder;
 use super::prepared_database::digest_of;
-use super::{ScenarioError, finished};
+use super::{ScenarioError, finished, outcomes};
 pub(super) use crate::candidate::With;
 use crate::candidate::{self, Begun, Definition, Guard, Guarded, NotOpened, Opened, Served};
 
@@ -233,7 +233,7 @@ impl Guest {
                 self.memo.keep(to)
             }
             other => {
-                let why = format!("{} (when it was to make its memo)", told(&other));
+                let why = format!("{} (when it was to make its memo)", outcomes::told(&other));
                 self.unmade.push((to.to_owned(), why));
                 Ok(())
             }
@@ -303,7 +303,7 @@ impl Guest {
             (Ok(begun), Ok(candidate)) => {
                 candidate.finish(begun, None).map_err(launching(&self.memo.place))?
             }
-            (Ok(_), Err(not_opened)) => return Ok(Err(not_opened_state(not_opened))),
+            (Ok(_), Err(not_opened)) => return Ok(Err(outcomes::not_opened(not_opened))),
             (Err(state), _) => return Ok(Err(state)),
         };
         if let Some(io) = done.ended.as_mut().and_then(|ended| ended.io.as_mut()) {
@@ -333,7 +333,7 @@ impl Guest {
 
     /// The candidate, which is to ask for this beside its answers.
     fn opened(&mut self, with: With) -> Result<&mut candidate::Candidate, SampleState> {
-        let candidate = self.opened.as_mut().map_err(|error| not_opened_state(error))?;
+        let candidate = self.opened.as_mut().map_err(|error| outcomes::not_opened(error))?;
         candidate.with = with;
         Ok(candidate)
     }
@@ -396,7 +396,7 @@ impl Guest {
                 launch.verified = true;
                 SampleState::Valid
             }
-            other => fault(other),
+            other => outcomes::fault(other),
         };
         Ok((launch, state))
     }
@@ -469,36 +469,4 @@ pub(super) fn histograms(claims: &Claims) -> BTreeMap<String, Histogram> {
         Some((name.to_owned(), serde_json::from_value(text.into()).ok()?))
     };
     names::HISTOGRAMS.into_iter().filter_map(read).collect()
-}
-
-/// What became of a request that was not answered rightly: the name of the fault, and what
-/// happened.
-pub(super) fn told(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Answered(..) => "it answered another question".to_owned(),
-        Outcome::Refused(refusal) => format!("refused: {refusal}"),
-        Outcome::Faulty(Finding { fault, detail, .. }) => format!("{fault}: {detail}"),
-    }
-}
-
-/// The state of a sample that ends in this.
-pub(super) fn fault(outcome: &Outcome) -> SampleState {
-    match outcome {
-        Outcome::Faulty(Finding {
-            fault: Fault::Wrong | Fault::Stale | Fault::Nondeterministic,
-            ..
-        }) => SampleState::Mismatch { detail: told(outcome) },
-        // As in a check: what is not offered is no failure, and has no time either.
-        Outcome::Refused(refusal) if refusal.kind == ErrorKind::Unsupported => {
-            SampleState::Excluded { reason: told(outcome) }
-        }
-        other => SampleState::Failed { error: told(other) },
-    }
-}
-
-fn not_opened_state(not_opened: &NotOpened) -> SampleState {
-    match not_opened {
-        NotOpened::Unavailable(_) => SampleState::Excluded { reason: not_opened.to_string() },
-        NotOpened::Faulty(_) => SampleState::Failed { error: not_opened.to_string() },
-    }
 }

@@ -23,6 +23,7 @@ mod kind;
 mod kinds;
 pub mod limits;
 pub mod machine;
+mod outcomes;
 mod own;
 mod pagecache;
 mod prepared_database;

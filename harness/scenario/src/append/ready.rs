@@ -227,7 +227,7 @@ impl Appends {
             Err(state) => return Ok((not_started(), state)),
         };
         let Some(ended) = &done.ended else {
-            return Ok((not_started(), guest::fault(&done.outcome)));
+            return Ok((not_started(), outcomes::fault(&done.outcome)));
         };
         let mut launch = of_system(done.wall, ended);
         let right = Expected { right: &right, earlier: &[], again: None, declared: None };
@@ -236,7 +236,7 @@ impl Appends {
                 describe(&mut launch, arm.mode, &claims);
                 SampleState::Valid
             }
-            other => guest::fault(&other),
+            other => outcomes::fault(&other),
         };
         let io = |of: fn(&Io) -> u64| Counter::advisory(ended.io.as_ref().map(of));
         launch.counters.extend([

@@ -135,9 +135,7 @@ impl Candidate {
         let mut environment: Vec<(OsString, OsString)> = Vec::new();
         let mut set = |name: &str, value: OsString| environment.push((name.into(), value));
         for name in ALLOWED {
-            if let Some(value) = std::env::var_os(name) {
-                set(name, value);
-            }
+            std::env::var_os(name).into_iter().for_each(|value| set(name, value));
         }
         let [home, tmp, run] = &folders;
         for folder in &folders {

@@ -14,7 +14,7 @@ use super::definition::{Arm, Reads};
 use crate::candidate;
 use crate::engine::Engine;
 use crate::finished::{not_started, of_system};
-use crate::guest::told;
+use crate::outcomes::told;
 use crate::pagecache::unmet;
 use crate::platform::Ended;
 use crate::prepared_database::{difference, turns_of_protocol};

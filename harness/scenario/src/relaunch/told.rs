@@ -6,7 +6,7 @@ use tracerig_protocol::{Answer, Claims, Outcome, TraceAnswer};
 use tracerig_scanner::Turns;
 
 use crate::engine::Engine;
-use crate::guest::told;
+use crate::outcomes::told;
 use crate::prepared_database::turns_of_protocol;
 
 /// What an engine of ours tells of a scan.
