@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use tracerig_protocol::{
-    Answer, Ask, Capability, Claims, Contract, Expected, Hello, Outcome, Split, UsageAnswer,
-    UsageDeclared, WirePath,
+    Answer, Ask, Capability, Claims, Contract, ErrorKind, Expected, Hello, Outcome, Split,
+    UsageAnswer, UsageDeclared, WirePath,
 };
 use tracerig_reports::record::{
     ArmPlan, Cache, CandidatePlan, Counter, Histogram, Launch, Phase, Plan, Process, SampleState,

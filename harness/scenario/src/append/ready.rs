@@ -27,6 +27,7 @@ use crate::definition::Prepare;
 use crate::finished::{not_started, of_system};
 use crate::guest::{self, GuestArm};
 use crate::guests::{Guests, Question};
+use crate::outcomes;
 use crate::own::{self, Owns};
 use crate::platform::Io;
 use crate::program::Program;
