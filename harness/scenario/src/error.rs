@@ -278,7 +278,7 @@ pub enum ReproError {
     Plan(String),
     /// The run was made on the user's own database.
     #[error(
-        "the record is of a run on a database of one's own, which is not in it; name the same \
+        "the record is of a run on your own database, which is not in it; name the same \
          database with --db"
     )]
     OwnDatabase,

@@ -51,7 +51,7 @@ pub enum NotInvited {
 
 impl Invited {
     /// Asks the candidate that `definition` defines who it is. One that says nothing sensible is
-    /// invited all the same: its fault is its row.
+    /// invited anyway: its fault is its row.
     ///
     /// # Errors
     /// See [`NotInvited`].
@@ -446,7 +446,7 @@ fn describe(launch: &mut Launch, answer: &Answer) {
     }
 }
 
-/// Writes down what the candidate claims of its own work.
+/// Writes down what the candidate claims of its work.
 fn claim(launch: &mut Launch, claims: &Claims, counters: Claimed) {
     let phase = |(name, ns): (&String, &u64)| Phase {
         name: name.clone(),

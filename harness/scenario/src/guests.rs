@@ -30,7 +30,7 @@ pub(super) struct Question<'a> {
 }
 
 impl Guests {
-    /// Asks each who it is, and gives each a folder of its own below `folder`.
+    /// Asks each who it is, and gives each a separate folder below `folder`.
     pub(super) fn open(
         definition: &Definition,
         folder: &Path,

@@ -29,7 +29,7 @@ struct Own {
 }
 
 impl Owns {
-    /// The executables that `definition` launches, with folders of their own below `folder`.
+    /// The executables that `definition` launches, with separate folders below `folder`.
     pub(super) fn of(definition: &Definition, place: &Place, folder: &Path) -> Self {
         let programs = match definition.programs.as_slice() {
             [] => std::slice::from_ref(&place.program),

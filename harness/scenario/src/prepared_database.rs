@@ -45,7 +45,7 @@ pub(super) enum Change {
 pub(super) enum Memo {
     /// The engine is reported of none.
     None,
-    /// There is none yet.
+    /// No memo exists yet.
     Absent,
     /// The one of a launch before anything changed; only of an archive, which changes twice.
     LongBefore,

@@ -73,7 +73,7 @@ impl Program {
         Ok(Self { argv: argv.to_vec(), ..program })
     }
 
-    /// Stands for the candidate of somebody else at this place of the plan, which its scenario
+    /// The candidate of somebody else at this place of the plan, which its scenario
     /// launches.
     ///
     /// # Errors

@@ -30,7 +30,7 @@ pub trait Scenario: Debug {
     /// See [`ScenarioError`]. A launch that fails or answers wrongly is no error but a state.
     fn launch(&mut self, program: &mut Program, arm: usize) -> Result<Made, ScenarioError>;
 
-    /// From now on a launch may do other work than its arm says: its work is compared with
+    /// From now on the work of a launch may differ from the arm's: it is compared with
     /// another's. Its answer and the way to it are judged as before.
     fn compare_work(&mut self) {}
 

@@ -345,7 +345,7 @@ pub(crate) const EXACT: [&str; 10] = [
     "rows",
 ];
 
-/// Writes down what an engine of ours tells of its own work.
+/// Writes down what an engine of ours reports of its work.
 fn describe(launch: &mut Launch, mode: Option<Mode>, claims: &Claims) {
     for (name, value) in &claims.counters {
         let is_exact = match name.as_str() {

@@ -316,7 +316,7 @@ impl Load<'_> {
     }
 }
 
-/// Where all threads of execution wait for each other, and whoever counts for them.
+/// Where all threads of execution wait for each other, and the thread that counts for them.
 struct Stages {
     warmed: Barrier,
     start: Barrier,

@@ -57,7 +57,7 @@ pub(crate) struct Begun {
     request: Request,
     /// Or why it could not be started.
     child: io::Result<Child>,
-    /// The data as they were before.
+    /// The data before the launch.
     data: Guard,
     confined: bool,
 }

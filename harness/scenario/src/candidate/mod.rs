@@ -1,7 +1,7 @@
 //! Candidates: programs of others, in any language, that answer one of tracerig's contracts.
 //!
 //! A [`Definition`] says what is started. A [`Candidate`] starts it: one process for each request,
-//! in fresh folders, with an environment of its own and limits, and names what became of it. A
+//! in fresh folders, with a separate environment and limits, and names what became of it. A
 //! fault of the program is a value; an error is one of this machine. [`check`] tests a candidate
 //! rule by rule.
 

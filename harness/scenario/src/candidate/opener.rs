@@ -13,7 +13,7 @@ use super::definition::Definition;
 use super::guard::Guarded;
 use super::host::Candidate;
 
-/// The cases in which every request is a process of its own.
+/// The cases in which every request is a separate process.
 const FRESH: Share = Share::one_in(50);
 
 /// A candidate that answers histories.

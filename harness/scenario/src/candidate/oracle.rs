@@ -12,7 +12,7 @@ use tracerig_protocol::{
 /// The right answer to `ask`, by the oracle.
 ///
 /// # Errors
-/// There is none, because the data cannot be read.
+/// The data cannot be read.
 pub(crate) fn right_answer(ask: &Ask) -> io::Result<Answer> {
     match ask {
         Ask::Scan(ScanAsked { database, since, until, .. }) => {

@@ -16,8 +16,8 @@ pub const ARM: &str = "command";
 /// Samples of each arm, if their number is not given.
 const SAMPLES: u64 = 10;
 
-/// Launches before the first measured one, if their number is not given. Of a single one nobody
-/// can tell which counters repeat.
+/// Launches before the first measured one, if their number is not given. A single one does not show
+/// which counters repeat.
 const WARMUP: u64 = 2;
 
 /// Seconds that a launch may take, if no limit is given.
@@ -101,7 +101,7 @@ fn definition(command: CommandPlan, caches: &[Cache]) -> Definition {
         cache,
         engine: program.unwrap_or_default().to_string_lossy().into_owned(),
         process: Process::Fresh,
-        why: "The command as it was given.".to_owned(),
+        why: "The command, unchanged.".to_owned(),
         launches_per_sample: 0,
     };
     let plan = record::Plan {

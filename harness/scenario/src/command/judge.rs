@@ -72,7 +72,7 @@ pub(super) fn describe(finished: &Finished, known: Option<&Known>, digest: Strin
 }
 
 /// Why this launch gave no answer, by the name of its fault; `None` if it ended well. `left` is
-/// what it left running; `is_right`, whether its output was right all the same.
+/// what it left running; `is_right`, whether its output was right anyway.
 pub(super) fn fault(
     finished: &Finished,
     left: Option<String>,

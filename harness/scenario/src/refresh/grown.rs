@@ -25,7 +25,7 @@ pub(super) struct Growing<'a> {
     /// Memos for what is confirmed here.
     pub(super) memo: PathBuf,
     pub(super) published: PathBuf,
-    /// Our own executables and candidates, which make memos of their own whenever one is due.
+    /// Our own executables and candidates, which make their memos whenever one is due.
     pub(super) others: &'a mut dyn FnMut(Memo) -> Result<(), ScenarioError>,
 }
 

@@ -1,4 +1,4 @@
-//! Candidates of others in this scenario: the contract `usage`, on memos of their own.
+//! Candidates of others in this scenario: the contract `usage`, on the memos that they made.
 
 use std::path::Path;
 

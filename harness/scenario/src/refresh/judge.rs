@@ -1,5 +1,5 @@
-//! Whether a launch counts: it answered, the answer is right, and it read and wrote what its arm
-//! says.
+//! Whether a launch counts: it answered, the answer is right, and it read and wrote what the arm
+//! demands.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -90,7 +90,7 @@ impl Told {
 /// it wrote what it remembers.
 ///
 /// Where work is compared and not judged, it is not `strict`: then a launch may read other files
-/// than its arm says.
+/// than the arm's.
 pub(super) fn judge(
     arm: &Arm,
     due: &Due,

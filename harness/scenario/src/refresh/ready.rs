@@ -53,7 +53,7 @@ struct Refreshes {
     /// The archive after the last launch of our own, which is what the next one finds.
     looked_at: Option<Guard>,
     dataset: record::Dataset,
-    /// Whether a launch that does other work than its arm says is wrong.
+    /// Whether a launch is wrong if its work differs from the arm's.
     strict: bool,
     /// Dropped last.
     _workplace: Workplace,

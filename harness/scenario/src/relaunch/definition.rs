@@ -26,7 +26,7 @@ pub(super) struct Arm {
     pub(super) start: MemoArm,
     /// What runs.
     pub(super) engine: Engine,
-    /// What a launch is. Other than fresh processes have a database of their own that a writer
+    /// What a launch is. Other than fresh processes have a separate database that a writer
     /// appends to and prunes, between them and beside them, so that what they examine and answer is
     /// different each time.
     #[serde(default)]

@@ -1,4 +1,4 @@
-//! Candidates of others in this scenario: what they are asked, on which memo of their own.
+//! Candidates of others in this scenario: what they are asked, on which memo that they made.
 
 use std::path::Path;
 

@@ -2,7 +2,7 @@
 //! an arm, and beside them.
 //!
 //! The writer is at rest whenever the right answer is established: after each of its transactions
-//! the oracle's notes are brought up to date. A launch beside a transaction sees the state before
+//! the oracle's notes are updated. A launch beside a transaction sees the state before
 //! or the one after it, its cursor tells which, and it must give that state's answer.
 
 use std::path::{Path, PathBuf};

@@ -51,7 +51,7 @@ struct Relaunches {
     live: Option<LiveDatabase>,
     overlapping: Overlapping,
     dataset: record::Dataset,
-    /// Whether a launch that does other work than its arm says is wrong.
+    /// Whether a launch is wrong if its work differs from the arm's.
     strict: bool,
     _workplace: Workplace,
 }

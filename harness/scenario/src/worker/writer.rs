@@ -91,7 +91,7 @@ struct Writer {
 
 /// Where rows come from.
 enum Source {
-    /// They are made up, in a log of their own.
+    /// They are made up, in a separate log.
     Draft { log: Box<TraceLog>, manifest: Box<Manifest>, seed: u64 },
     /// The newest rows of the database, once more: what its own writer would write next is not
     /// known.

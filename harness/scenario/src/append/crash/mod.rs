@@ -83,7 +83,7 @@ pub struct Violation {
     pub mode: String,
     /// What was wrong.
     pub what: String,
-    /// The folder as it was found, kept.
+    /// The folder, kept unchanged.
     pub folder: PathBuf,
 }
 

@@ -175,7 +175,7 @@ fn read(
     Ok(cases)
 }
 
-/// The same with every request in a process of its own.
+/// The same with every request in a separate process.
 fn alone(what: What) -> What {
     match what {
         What::Trace(case) => What::Trace(trace::Case { fresh: true, ..case }),

@@ -78,7 +78,9 @@ impl Raw {
     /// The rule that it tests.
     pub(super) const fn rule(self) -> &'static str {
         match self {
-            Self::NotJson => "A line that is no JSON gets an error, or an exit code that is not 0.",
+            Self::NotJson => {
+                "A line that is not JSON gets an error, or an exit code that is not 0."
+            }
             Self::Nothing => "Without a request, end. Do not wait, and do not answer.",
             Self::UnknownAsk => "A request of an unknown sort gets the error `unsupported`.",
             Self::UnknownField => "Fields that you do not know are ignored.",

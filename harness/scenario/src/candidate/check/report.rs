@@ -16,7 +16,7 @@ pub struct Report {
     pub sha256: Option<String>,
     /// What was checked.
     pub contract: Contract,
-    /// Whether the kernel refused each launch of its own process to write outside of its folders.
+    /// Whether the kernel refused each launch of a separate process to write outside its folders.
     pub confined: bool,
     /// What came of it.
     pub verdict: Verdict,

@@ -27,7 +27,7 @@ use crate::interrupt;
 /// So many failures of one kind end a level.
 const MOST_OF_A_KIND: usize = 5;
 
-/// A failing random history is made smaller for so long: whoever checks waits for the result.
+/// A failing random history is shrunk for so long: the user waits for the result.
 const SHRINKING: Duration = Duration::from_secs(20);
 
 /// What a check executes.
