@@ -11,8 +11,9 @@ mkdir -p "$out"
 # Tests that start `tracerig` count what that executes, too. What is executed by tests alone, or is
 # no code of the crate, is left out.
 cargo llvm-cov test --locked --workspace --no-report
-cargo llvm-cov report --json --summary-only --output-path "$out/summary.json"
-cargo llvm-cov report --html --output-dir "$out"
+# Tests also kill processes, some while they write what they executed.
+cargo llvm-cov report --failure-mode all --json --summary-only --output-path "$out/summary.json"
+cargo llvm-cov report --failure-mode all --html --output-dir "$out"
 
 python3 - "$out/summary.json" "$least" << 'PYTHON'
 import json

@@ -19,7 +19,8 @@ fn litter() -> MutexGuard<'static, Vec<PathBuf>> {
 }
 
 /// A folder of this process's own. It is removed when this value ends. After a signal it stays
-/// until [`remove_all`]: what was measured is written before sixty thousand files are removed.
+/// until [`tidy`](crate::interrupt::tidy): what was measured is written before sixty thousand files
+/// are removed.
 #[derive(Debug)]
 pub struct TempFolder(PathBuf);
 

@@ -207,3 +207,28 @@ enum Key {
     #[serde(other)]
     Other,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_in_pieces_has_a_number_or_none_whatever_is_in_its_place() {
+        let of = |ordinal: &str| {
+            let line = format!(
+                r#"{{"timestamp":"2026-05-28T20:26:39.995Z","type":"response_item",{ordinal}
+                "payload":{{"type":"reasoning","summary":[]}}}}"#
+            );
+            match probe(line.as_bytes()) {
+                Probe::Touch { ordinal, .. } => ordinal,
+                Probe::Unclear => panic!("{line}"),
+            }
+        };
+        assert_eq!(of(""), None);
+        assert_eq!(of(r#""ordinal":7,"#), Some(7));
+        assert_eq!(of(r#""ordinal":18446744073709551615,"#), Some(u64::MAX));
+        for other in ["-1", "1.5", "true", "null", r#""7""#, "[7,[8]]", r#"{"ordinal":7}"#] {
+            assert_eq!(of(&format!(r#""ordinal":{other},"#)), None, "{other}");
+        }
+    }
+}
