@@ -14,10 +14,10 @@ use crate::words::{Name, Rest, operations};
 /// What a history may hold.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Profile {
-    /// What the scanner promises to be right after.
+    /// Only changes that the scanner supports.
     #[default]
     Contract,
-    /// That, and what it promises nothing for.
+    /// Also changes that it does not support.
     Hostile,
 }
 

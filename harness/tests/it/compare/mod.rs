@@ -159,7 +159,7 @@ fn an_executable_that_is_none_of_ours_is_refused_by_name() {
         assert_eq!(ran.code, Some(1), "{ran:?}");
         assert!(ran.err.contains(text(&path)) && ran.err.contains(said), "{}", ran.err);
     };
-    refused("#!/bin/sh\necho hello\n", "does not say which tracerig it is");
+    refused("#!/bin/sh\necho hello\n", "is not a tracerig executable");
     refused(
         "#!/bin/sh\necho 'error: unrecognized subcommand' >&2; exit 2\n",
         "unrecognized subcommand",

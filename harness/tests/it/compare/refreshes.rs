@@ -72,7 +72,7 @@ fn a_refresh_that_reads_more_is_a_regression_and_a_repetition_has_the_launches_o
         let planned = record.plan.arm(&sample.key()).unwrap().launches_per_sample;
         assert_eq!(sample.launches.len() as u64, planned, "{}", sample.arm);
     }
-    // Reading more than its arm says is wrong where nothing is compared.
+    // Reading more than the arm's files is wrong where nothing is compared.
     let wrong = program.run(&["repro", text(&path), "--counters-only", "--bin", text(&forgetful)]);
     assert_eq!(wrong.code, Some(3), "{wrong:?}");
 }
