@@ -5,8 +5,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # Development dependencies are left out: tests may know more than what they test.
-cargo_tree() { cargo tree --locked --package "$1" --depth 1 --edges normal,build --prefix none --format '{lib}'; }
+cargo_tree() {
+    cargo tree --locked --package "$1" --depth 1 --edges normal,build --prefix none --format '{lib}'
+}
 
+# A line that is indented goes on with the one before.
 drawn="
 tracerig-process:
 tracerig-store:
@@ -17,9 +20,12 @@ tracerig-reports:
 tracerig-datasets: tracerig-store
 tracerig-published: tracerig-scanner
 tracerig-real:
-tracerig-differential: tracerig-oracle tracerig-process tracerig-protocol tracerig-scanner tracerig-store
-tracerig-scenario: tracerig-datasets tracerig-differential tracerig-oracle tracerig-process tracerig-protocol tracerig-published tracerig-reports tracerig-scanner tracerig-store
-tracerig: tracerig-datasets tracerig-differential tracerig-oracle tracerig-process tracerig-protocol tracerig-published tracerig-reports tracerig-scanner tracerig-scenario tracerig-store
+tracerig-differential: tracerig-oracle tracerig-process tracerig-protocol tracerig-scanner
+  tracerig-store
+tracerig-scenario: tracerig-datasets tracerig-differential tracerig-oracle tracerig-process
+  tracerig-protocol tracerig-published tracerig-reports tracerig-scanner tracerig-store
+tracerig: tracerig-datasets tracerig-differential tracerig-oracle tracerig-process tracerig-protocol
+  tracerig-published tracerig-reports tracerig-scanner tracerig-scenario tracerig-store
 "
 found=
 for manifest in */Cargo.toml datasets/*/Cargo.toml harness/*/Cargo.toml; do
@@ -30,7 +36,8 @@ for manifest in */Cargo.toml datasets/*/Cargo.toml harness/*/Cargo.toml; do
     found+="$crate: $known"$'\n'
 done
 tidy() { sed 's/ *$//; /^$/d' | sort; }
-if ! diff <(tidy <<< "$drawn") <(tidy <<< "$found"); then
+joined=$(sed ':more; N; $!b more; s/\n  / /g' <<< "$drawn")
+if ! diff <(tidy <<< "$joined") <(tidy <<< "$found"); then
     echo "ci/arrows.sh: the crates do not depend on each other as drawn (<: drawn, >: found)" >&2
     exit 1
 fi
