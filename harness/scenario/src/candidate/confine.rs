@@ -1,35 +1,76 @@
 //! What a launch may write to, where the kernel can see to that.
 
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Sender};
 
 use tracerig_protocol::{AppendAsked, Ask, LoadAsked, ScanAsked, UsageAsked, WirePath};
 
-use crate::child::Child;
 use crate::platform;
 use crate::watch;
 
-/// Has `start` start a process that may write to `folders` and where `ask` wants it to. The result
-/// says whether the kernel refuses everything else.
+/// A thread without the right to write anywhere but where the processes that it starts may.
 ///
-/// A thread gives up the rights and starts it, so that its start takes no longer than any other.
-pub(super) fn start(
-    ask: &Ask,
-    folders: &[PathBuf],
-    start: impl FnOnce() -> io::Result<Child> + Send,
-) -> io::Result<(io::Result<Child>, bool)> {
-    let mut writable = folders.to_vec();
-    writable.push("/dev/null".into());
-    writable.extend(asked_for(ask));
-    watch::begin()?;
-    std::thread::scope(|scope| {
-        let start = || {
-            let confined = platform::confine(&writable);
-            (start(), confined)
+/// Nobody gets such a right back, so another request may need another thread. It is kept because to
+/// start one and to take its rights would be two thirds of what a launch takes beyond its process.
+#[derive(Debug)]
+pub(super) struct Starter {
+    writable: Vec<(Identity, PathBuf)>,
+    jobs: Sender<Job>,
+}
+
+/// Is told whether the kernel refuses to write elsewhere.
+type Job = Box<dyn FnOnce(bool) + Send>;
+
+/// Device and number of a file, which its rights belong to; `None` if it does not exist.
+type Identity = Option<(u64, u64)>;
+
+impl Starter {
+    /// What starts processes that may write to `folders` and where `ask` wants it to: `kept`, or a
+    /// new one. What `kept` has started must have ended, since our own workers end with the thread
+    /// that started them.
+    pub(super) fn of(kept: Option<Self>, ask: &Ask, folders: &[PathBuf]) -> io::Result<Self> {
+        let null = PathBuf::from("/dev/null");
+        let paths = folders.iter().cloned().chain([null]).chain(asked_for(ask));
+        let writable: Vec<_> = paths.map(|path| (identity(&path), path)).collect();
+        match kept {
+            Some(kept) if kept.writable == writable => Ok(kept),
+            _ => Self::new(writable),
+        }
+    }
+
+    fn new(writable: Vec<(Identity, PathBuf)>) -> io::Result<Self> {
+        watch::begin()?;
+        let (jobs, to_do) = mpsc::channel::<Job>();
+        let paths: Vec<PathBuf> = writable.iter().map(|(_, path)| path.clone()).collect();
+        std::thread::Builder::new().spawn(move || {
+            let confined = platform::confine(&paths);
+            to_do.into_iter().for_each(|job| job(confined));
+        })?;
+        Ok(Self { writable, jobs })
+    }
+
+    /// What `start` gives in that thread, and whether the kernel refuses its processes to write
+    /// elsewhere.
+    pub(super) fn run<T: Send + 'static>(
+        &self,
+        start: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<(T, bool)> {
+        let (tell, told) = mpsc::channel();
+        let job = move |confined| {
+            // Whoever asked is waiting.
+            let _ = tell.send((start(), confined));
         };
-        let started = std::thread::Builder::new().spawn_scoped(scope, start)?.join();
-        started.map_err(|_| io::Error::other("the thread that starts candidates panicked"))
-    })
+        let ended = |_| io::Error::other("the thread that starts candidates panicked");
+        self.jobs.send(Box::new(job)).map_err(|_| ended(mpsc::RecvError))?;
+        told.recv().map_err(ended)
+    }
+}
+
+fn identity(path: &Path) -> Identity {
+    let found = path.metadata().ok()?;
+    Some((found.dev(), found.ino()))
 }
 
 /// The memo; the folder of a database, since SQLite makes its index of the log there; a store.
@@ -66,21 +107,31 @@ mod tests {
              > /dev/null; echo x > home/file; echo x > file",
             folder.path().display()
         );
-        let ask = Ask::Usage(UsageAsked {
-            home: WirePath(home),
-            memo: Some(WirePath(memo)),
-            database: None,
-            zone_minutes: 0,
-            priority: Vec::new(),
-            force: false,
-        });
+        let ask = |memo: &Path| {
+            Ask::Usage(UsageAsked {
+                home: WirePath(home.clone()),
+                memo: Some(WirePath(memo.to_owned())),
+                database: None,
+                zone_minutes: 0,
+                priority: Vec::new(),
+                force: false,
+            })
+        };
         let words = ["sh", "-c", &script].map(str::to_owned).to_vec();
         let definition = Definition::of_words("test", words);
-        let launch =
-            Candidate::open(&definition, Duration::from_secs(60)).unwrap().launch(&ask).unwrap();
+        let mut candidate = Candidate::open(&definition, Duration::from_secs(60)).unwrap();
+        let launch = candidate.launch(&ask(&memo)).unwrap();
         let exists = |name: &str| folder.path().join(name).exists();
         assert!(exists("memo/file"));
         assert_eq!((exists("home/file"), exists("file")), (!launch.confined, !launch.confined));
+        // The folder of a memo may be made again between two launches, or be another one.
+        std::fs::remove_dir_all(&memo).unwrap();
+        std::fs::create_dir(&memo).unwrap();
+        candidate.launch(&ask(&memo)).unwrap();
+        assert!(exists("memo/file"));
+        std::fs::remove_file(memo.join("file")).unwrap();
+        candidate.launch(&ask(&home)).unwrap();
+        assert_eq!((exists("home/file"), exists("memo/file")), (true, !launch.confined));
         // This process may write as before.
         std::fs::write(folder.path().join("ours"), "x").unwrap();
     }

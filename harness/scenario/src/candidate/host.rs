@@ -16,7 +16,7 @@ use tracerig_protocol::{
     judge_line,
 };
 
-use super::confine;
+use super::confine::Starter;
 use super::definition::Definition;
 use super::guard::{Guard, Guarded};
 use crate::child::{self, Child, Streams};
@@ -118,6 +118,7 @@ pub struct Candidate {
     pub(crate) before: Option<Guard>,
     half: Duration,
     serving: Option<Child>,
+    starter: Option<Starter>,
     // Ends last.
     _place: TempFolder,
 }
@@ -179,6 +180,7 @@ impl Candidate {
             before: None,
             half: HALF_WAY,
             serving: None,
+            starter: None,
             _place: place,
         })
     }
@@ -264,7 +266,7 @@ impl Candidate {
         line: &[u8],
         interruption: Option<Interruption>,
     ) -> io::Result<Launch> {
-        let begun = self.begin_line(request, line)?;
+        let begun = self.begin_line(line, request)?;
         self.finish(begun, interruption)
     }
 
@@ -274,20 +276,18 @@ impl Candidate {
     /// As [`Candidate::launch`].
     pub(crate) fn begin(&mut self, ask: &Ask) -> io::Result<Begun> {
         let request = self.request(ask);
-        let line = request.line();
-        self.begin_line(request, &line)
+        self.begin_line(&request.line(), request)
     }
 
-    fn begin_line(&mut self, request: Request, line: &[u8]) -> io::Result<Begun> {
+    fn begin_line(&mut self, line: &[u8], request: Request) -> io::Result<Begun> {
         self.be_fresh()?;
-        let seen = self.before.take();
-        let data = seen.unwrap_or_else(|| Guard::look(&request.ask, self.guarded));
+        let data = self.before.take().unwrap_or_else(|| Guard::look(&request.ask, self.guarded));
         let limits = Limits { time: Some(self.limit), gives_up_held: true, ..Limits::default() };
-        let streams = Streams::Read(&self.stderr);
-        let mut command = self.command();
-        let start = || Child::start_with_input(&mut command, &streams, limits);
+        let (mut command, stderr) = (self.command(), self.stderr.try_clone()?);
+        let start = move || Child::start_with_input(&mut command, &Streams::Read(&stderr), limits);
         let (mut child, confined) = if self.with.tool.is_empty() {
-            confine::start(&request.ask, &self.folders, start)?
+            let starter = Starter::of(self.starter.take(), &request.ask, &self.folders)?;
+            self.starter.insert(starter).run(start)?
         } else {
             // The tool writes what it sees wherever it was told to.
             (start(), false)
