@@ -306,8 +306,10 @@ impl Guest {
             (Ok(_), Err(not_opened)) => return Ok(Err(outcomes::not_opened(not_opened))),
             (Err(state), _) => return Ok(Err(state)),
         };
+        let asked = done.request.line().len() as u64;
         if let Some(io) = done.ended.as_mut().and_then(|ended| ended.io.as_mut()) {
-            io.rchar = io.rchar.saturating_sub(self.start.0);
+            // Neither its request, which follows the paths in it.
+            io.rchar = io.rchar.saturating_sub(self.start.0 + asked);
             io.syscr = io.syscr.saturating_sub(self.start.1);
         }
         Ok(Ok(done))

@@ -9,6 +9,8 @@ use tracerig_reports::record::{PARTIAL, Partial, Sample, SampleState, Status};
 use tracerig_reports::verdict::{Gate, Rules, Work};
 use tracerig_reports::{Record, comparison};
 
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
 use crate::common::program::{Program, text};
 
 const REAL: &str = env!("CARGO_BIN_EXE_tracerig");
@@ -70,6 +72,32 @@ fn a_record_is_repeated_with_its_own_cores_and_others_give_no_false_verdict() {
     earlier.plan.cores = None;
     earlier.machine.cores = 1;
     assert_eq!(earlier.cores(), 1);
+}
+
+/// What this gives on a thread that, with the processes that it starts, has one core.
+fn on_one_core<T: Send>(what: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            let mine = sched_getaffinity(None).unwrap();
+            let first = (0..CpuSet::MAX_CPU).find(|&core| mine.is_set(core)).unwrap();
+            let mut one = CpuSet::new();
+            one.set(first);
+            sched_setaffinity(None, &one).unwrap();
+            what()
+        });
+        thread.join().unwrap()
+    })
+}
+
+#[test]
+fn a_record_of_one_core_is_repeated_on_all() {
+    let program = Program::new();
+    let run = ["run", "relaunch", "--recipe", "tiny", "--samples", "1", "--out", "one"];
+    let ran = on_one_core(|| program.run(&run));
+    assert_eq!(Record::read(&program.path("one/record.json")).unwrap().cores(), 1);
+    let repeated = program.run(&["repro", "one", "--counters-only", "--out", "all"]);
+    assert_eq!(repeated.code, Some(0), "{ran:?} {repeated:?}");
+    assert!(repeated.out.contains("work counters: equal"), "{}", repeated.out);
 }
 
 #[test]

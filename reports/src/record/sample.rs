@@ -119,8 +119,8 @@ pub struct Launch {
     /// is process start and end, or the way to a long-lived process and back.
     pub phases: Vec<Phase>,
     /// Work done, by name: `rows_examined`, `rows_checked`, `body_bytes`, `facts`, `vm_steps`,
-    /// `rchar`, `syscr`, ... What a process reads before it does anything, which follows the path
-    /// of the program, is in none of them.
+    /// `rchar`, `syscr`, ... Neither what a process reads before it does anything nor its request
+    /// is in them: both follow paths.
     pub counters: BTreeMap<String, Counter>,
     /// Times of single operations within the launch, by name: `append`, `barrier`, ...
     /// ([`names`](super::names) has them all). Absent from the file where there are none.

@@ -88,7 +88,7 @@ pub struct Served {
     pub outcome: Outcome,
     /// From before it was written until the answer was read.
     pub wall: Duration,
-    /// What the process read and wrote meanwhile, where the platform tells.
+    /// What the process read beyond the request, and wrote, where the platform tells.
     pub io: Option<Io>,
     /// Whether the process was started for it.
     pub begun: bool,
@@ -333,8 +333,8 @@ impl Candidate {
         if interruption.is_none() && matches!(end, End::Code(0)) {
             self.half = wall / 2;
         }
-        let left = watch::left_behind(&self.mark).into_iter().next();
-        let left = left.map(|name| format!("{name} outlived it"));
+        let left = watch::left_behind(&self.mark);
+        let left = left.first().map(|name| format!("{name} outlived it"));
         let after = Guard::look(&request.ask, self.guarded);
         interrupt::check()?;
         let wrote = data.changed(&after);
@@ -377,7 +377,8 @@ impl Candidate {
         let _ = child.write(&asked);
         let line = child.answer()?;
         let wall = start.elapsed();
-        let io = before.zip(platform::io_of(id)).map(|(before, after)| after.since(before));
+        let mut io = before.zip(platform::io_of(id)).map(|(before, after)| after.since(before));
+        io.iter_mut().for_each(|io| io.rchar = io.rchar.saturating_sub(asked.len() as u64));
         let is_alive = line.ends_with(b"\n") && child.cut().is_none();
         let (end, said) = if is_alive {
             child.limit(None);
@@ -417,8 +418,8 @@ impl Candidate {
 
     fn command(&self) -> Command {
         let mut command = under(&self.with.tool, &self.program);
-        command.args(self.definition.arguments()).env_clear();
-        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.args(self.definition.arguments());
+        command.env_clear().envs(self.environment.iter().cloned());
         if !self.definition.folder.as_os_str().is_empty() {
             command.current_dir(&self.definition.folder);
         }
@@ -430,11 +431,10 @@ impl Candidate {
         self.stderr.set_len(0)?;
         self.stderr.seek(SeekFrom::Start(0))?;
         for folder in &self.folders {
-            if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none()) {
-                continue;
+            if !std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none()) {
+                remove(folder)?;
+                std::fs::create_dir(folder)?;
             }
-            remove(folder)?;
-            std::fs::create_dir(folder)?;
         }
         Ok(())
     }
