@@ -202,6 +202,10 @@ pub(super) fn files_at(path: &Path, names: &[&str]) -> anyhow::Result<Vec<PathBu
     let mut found = Vec::new();
     collect(path, names, DEPTH, &mut found)?;
     if found.is_empty() {
+        if std::fs::read_dir(path)?.next().is_none() {
+            let why = "it is empty: a run that is killed before its first sample leaves nothing";
+            bail!("{}: {why}; run it again", path.display());
+        }
         bail!(
             "{}: no {} in it; give the folder that a run wrote, or the file itself",
             path.display(),
