@@ -16,15 +16,14 @@ use super::{Code, Usage};
 ///
 /// A candidate is a program that reads one line of JSON and writes one. `docs/protocol.md`
 /// describes both lines; `docs/own-scanner.md` is a guide that takes ten minutes.
-///
-/// Examples:
-///
-///   tracerig candidate check -- python3 my_scanner.py
-///   tracerig candidate check --contract usage -- ./my-adapter
-///   tracerig candidate input trace/answers/nul --dir /tmp/d | python3 my_scanner.py
-///   tracerig diff trace --candidate mine="python3 my_scanner.py"
 #[derive(Debug, Args)]
-#[command(arg_required_else_help = true, verbatim_doc_comment)]
+#[command(
+    arg_required_else_help = true,
+    after_long_help = "Examples:\n  \
+                       tracerig candidate check -- python3 my_scanner.py\n  \
+                       tracerig candidate check --contract usage -- ./my-adapter\n  \
+                       tracerig diff trace --candidate mine=\"python3 my_scanner.py\""
+)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     what: What,

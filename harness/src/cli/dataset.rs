@@ -42,6 +42,7 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Task {
     /// List recipes and the datasets built from them.
+    #[command(after_long_help = "Examples:\n  tracerig dataset list --format json")]
     List {
         /// Print for people (table) or for programs (json).
         #[arg(long, value_enum, default_value = "table")]
@@ -50,8 +51,10 @@ enum Task {
     Build(build::Build),
     Mimic(mimic::Mimic),
     /// Compare a dataset with the digests it was built with.
+    #[command(after_long_help = "Examples:\n  tracerig dataset verify codex-799mb")]
     Verify(Named),
     /// Show what a dataset contains.
+    #[command(after_long_help = "Examples:\n  tracerig dataset inspect quick")]
     Inspect(Named),
     Remove(remove::Remove),
 }

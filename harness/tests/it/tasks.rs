@@ -90,46 +90,29 @@ fn each_of_ten_tasks_runs() {
     assert!(program.path("page").join("report.html").exists());
 }
 
-/// Every verb and its subcommands.
-const VERBS: [&str; 29] = [
-    "",
-    "scan",
-    "run",
-    "run relaunch",
-    "run append",
-    "run refresh",
-    "compare",
-    "diff",
-    "diff trace",
-    "diff threads",
-    "diff archive",
-    "diff all",
-    "report",
-    "history",
-    "history add",
-    "history show",
-    "history bless",
-    "repro",
-    "dataset",
-    "dataset build",
-    "dataset mimic",
-    "dataset remove",
-    "threads",
-    "threads list",
-    "threads show",
-    "threads rebuild",
-    "threads verify",
-    "usage",
-    "completions",
-];
+/// Every verb and its subcommands below `verb`, as the help names them.
+fn verbs(program: &Program, verb: &str) -> Vec<String> {
+    let words: Vec<&str> = verb.split_terminator(' ').chain(["--help"]).collect();
+    let help = program.run(&words).out;
+    let commands = help.split("\nCommands:\n").nth(1).unwrap_or_default();
+    let names = commands
+        .lines()
+        .take_while(|line| line.is_empty() || line.starts_with(' '))
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help" && !name.starts_with('-'));
+    let below = names.flat_map(|name| verbs(program, format!("{verb} {name}").trim()));
+    [verb.to_owned()].into_iter().chain(below).collect()
+}
 
 #[test]
 fn short_help_fits_a_screen_and_long_help_ends_with_examples() {
     let program = Program::new();
-    for verb in VERBS {
+    let verbs = verbs(&program, "");
+    assert!(verbs.len() > 35 && verbs.contains(&"dataset build".to_owned()), "{verbs:?}");
+    for verb in &verbs {
         let help = |flag: &'static str| {
-            let words: Vec<&str> =
-                verb.split(' ').filter(|word| !word.is_empty()).chain([flag]).collect();
+            let words: Vec<&str> = verb.split_terminator(' ').chain([flag]).collect();
             let ran = program.run(&words);
             assert_eq!(ran.code, Some(0), "{ran:?}");
             ran.out

@@ -10,26 +10,26 @@ use tracerig_protocol::{AppendAsked, Ask, LoadAsked, ScanAsked, UsageAsked, Wire
 use crate::platform;
 use crate::watch;
 
-/// A thread without the right to write anywhere but where the processes that it starts may.
+/// A thread that may write only to the folders of a launch, like each process that it starts.
 ///
-/// Nobody gets such a right back, so another request may need another thread. It is kept because to
-/// start one and to take its rights would be two thirds of what a launch takes beyond its process.
+/// A thread cannot get a right back, so a launch with other folders needs a new thread. Otherwise
+/// the thread is kept: starting and confining one would triple the overhead of a launch.
 #[derive(Debug)]
 pub(super) struct Starter {
     writable: Vec<(Identity, PathBuf)>,
     jobs: Sender<Job>,
 }
 
-/// Is told whether the kernel refuses to write elsewhere.
+/// Its argument: whether the kernel refuses writes elsewhere.
 type Job = Box<dyn FnOnce(bool) + Send>;
 
 /// Device and number of a file, which its rights belong to; `None` if it does not exist.
 type Identity = Option<(u64, u64)>;
 
 impl Starter {
-    /// What starts processes that may write to `folders` and where `ask` wants it to: `kept`, or a
-    /// new one. What `kept` has started must have ended, since our own workers end with the thread
-    /// that started them.
+    /// Returns `kept` if it may write to `folders` and to the places in `ask`, and a new thread
+    /// otherwise. All processes of `kept` must have ended: our own workers end with the thread that
+    /// started them.
     pub(super) fn of(kept: Option<Self>, ask: &Ask, folders: &[PathBuf]) -> io::Result<Self> {
         let null = PathBuf::from("/dev/null");
         let paths = folders.iter().cloned().chain([null]).chain(asked_for(ask));
@@ -51,15 +51,14 @@ impl Starter {
         Ok(Self { writable, jobs })
     }
 
-    /// What `start` gives in that thread, and whether the kernel refuses its processes to write
-    /// elsewhere.
+    /// Calls `start` in the thread. Also returns whether the kernel refuses writes elsewhere.
     pub(super) fn run<T: Send + 'static>(
         &self,
         start: impl FnOnce() -> T + Send + 'static,
     ) -> io::Result<(T, bool)> {
         let (tell, told) = mpsc::channel();
         let job = move |confined| {
-            // Whoever asked is waiting.
+            // The caller is waiting.
             let _ = tell.send((start(), confined));
         };
         let ended = |_| io::Error::other("the thread that starts candidates panicked");

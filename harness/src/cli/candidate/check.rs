@@ -31,6 +31,10 @@ const KEEP: &str = "tracerig-out/candidate";
 /// Exit code 0 if every case passed, 3 if one failed, 5 if nothing could be checked because a tool
 /// is not installed or the contract is not offered.
 #[derive(Debug, Args)]
+#[command(after_long_help = "Examples:\n  \
+                       tracerig candidate check -- python3 my_scanner.py\n  \
+                       tracerig candidate check python --contract trace --case trace/relaunch\n  \
+                       tracerig candidate check --contract usage --histories 0 -- ./my-adapter")]
 pub(super) struct Arguments {
     /// A candidate that ships with tracerig: see `tracerig candidate list`.
     #[arg(conflicts_with_all = ["command", "definition"])]

@@ -18,9 +18,10 @@ use crate::cli::{Code, Usage};
 /// Print the request of a case, exactly as a candidate gets it, and make the data that it names.
 ///
 /// The data goes to DIR/data and the memo folder is DIR/memo. DIR/right.json gets the right answer.
-///
-/// Example: tracerig candidate input trace/answers/nul --dir /tmp/d | python3 my_scanner.py
 #[derive(Debug, Args)]
+#[command(after_long_help = "Examples:\n  \
+                       tracerig candidate input trace/answers/nul --dir d | python3 my_scanner.py\n  \
+                       tracerig candidate input history.txt --dir d --request 1")]
 pub(super) struct Arguments {
     /// A case, as `tracerig candidate list --cases` names it, or a file with a history.
     case: String,

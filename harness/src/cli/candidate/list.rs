@@ -19,6 +19,9 @@ const LIMIT: Duration = Duration::from_secs(10);
 ///
 /// Each is started and asked who it is. A tool that is not installed is `unavailable`.
 #[derive(Debug, Args)]
+#[command(after_long_help = "Examples:\n  \
+                       tracerig candidate list\n  \
+                       tracerig candidate list --cases")]
 pub(super) struct Arguments {
     /// List the cases of `tracerig candidate check` with their rules instead.
     #[arg(long)]
