@@ -203,7 +203,7 @@ pub(super) fn files_at(path: &Path, names: &[&str]) -> anyhow::Result<Vec<PathBu
     collect(path, names, DEPTH, &mut found)?;
     if found.is_empty() {
         if std::fs::read_dir(path)?.next().is_none() {
-            let why = "it is empty: a run that is killed before its first sample leaves nothing";
+            let why = "it is empty: a run leaves nothing if it is killed before its first sample";
             bail!("{}: {why}; run it again", path.display());
         }
         bail!(

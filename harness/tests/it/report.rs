@@ -54,13 +54,14 @@ fn a_folder_stands_for_the_records_in_it() {
         assert_eq!(found.as_array().unwrap().len(), records, "{folder}");
     }
     assert_eq!(program.json(&["report", "run", "--format", "json"])["scenario"], "relaunch");
-    std::fs::create_dir(program.path("empty")).unwrap();
-    let none = program.run(&["report", "empty"]);
-    assert!(
-        none.code == Some(1)
-            && none.err.contains("no record.json, comparison.json, record.partial in it"),
-        "{none:?}"
-    );
+    std::fs::create_dir_all(program.path("other/folder")).unwrap();
+    for (folder, why) in [
+        ("other/folder", "killed before its first sample"),
+        ("other", "no record.json, comparison.json, record.partial in it"),
+    ] {
+        let none = program.run(&["report", folder]);
+        assert!(none.code == Some(1) && none.err.contains(why), "{none:?}");
+    }
 }
 
 #[test]
