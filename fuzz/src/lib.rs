@@ -12,7 +12,9 @@ macro_rules! target {
 
         libfuzzer_sys::fuzz_target!(|data: &[u8]| {
             static RUN: std::sync::LazyLock<fn(&[u8])> =
-                std::sync::LazyLock::new(|| $crate::fuzzing::target($name).expect("a target of this name"));
+                std::sync::LazyLock::new(|| {
+                    $crate::fuzzing::target($name).expect("a target of this name")
+                });
             RUN(data);
         });
 

@@ -56,8 +56,8 @@ impl Hello {
 pub enum ProtocolError {
     /// It cannot be started, or does not say what it is.
     #[error(
-        "{}: is not a tracerig executable ({said}); give one that `cargo build --release` made of a \
-         revision with `tracerig compare`",
+        "{}: is not a tracerig executable ({said}); give one that `cargo build --release` made \
+         of a revision with `tracerig compare`",
         path.display()
     )]
     Unknown {

@@ -18,7 +18,8 @@ const NASTY: &str = "\u{1b}]0;t\u{7}\r\n\u{85}\u{2028}# h\n\
 /// renderers.
 fn assert_unmoved(shown: &str) {
     let at = shown.find(|character| {
-        let marks = "\u{61c}\u{180e}\u{200b}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\
+        let marks = "\u{61c}\u{180e}\u{200b}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202b}\
+        \u{202c}\u{202d}\u{202e}\
                      \u{2066}\u{2067}\u{2068}\u{2069}\u{feff}";
         (character < ' ' && character != '\n')
             || ('\u{7f}'..='\u{9f}').contains(&character)

@@ -389,8 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_limit_of_a_child_whose_grandchild_holds_its_standard_output_ends_within_the_limit_and_2_s()
-     {
+    fn a_child_whose_grandchild_holds_its_standard_output_ends_within_its_limit_and_2_s() {
         // In the group, outside it, and deaf to what asks it to end.
         for script in
             ["sleep 9 &", "setsid sleep 9 &", "(trap '' TERM; while :; do sleep 1; done) &"]

@@ -230,7 +230,8 @@ mod tests {
     fn rollout(totals: &[u64]) -> String {
         let count = |total: &u64| {
             format!(
-                "{{\"timestamp\":\"2026-11-20T20:37:24.062Z\",\"type\":\"event_msg\",\"payload\":{{\"type\":\"token_count\",\"info\":\
+                "{{\"timestamp\":\"2026-11-20T20:37:24.062Z\",\"type\":\"event_msg\",\
+                \"payload\":{{\"type\":\"token_count\",\"info\":\
                  {{\"total_token_usage\":{{\"input_tokens\":{total},\"output_tokens\":1}}}}}}}}\n"
             )
         };

@@ -125,7 +125,10 @@ pub(super) struct Arguments {
     #[arg(
         long,
         hide_short_help = true,
-        conflicts_with_all = ["records", "base_bin", "new_bin", "base_rev", "new_rev", "baseline", "save_baseline", "counters_only"]
+        conflicts_with_all = [
+            "records", "base_bin", "new_bin", "base_rev", "new_rev", "baseline", "save_baseline",
+            "counters_only",
+        ]
     )]
     self_check: bool,
     /// Number of comparisons of a self-check [default: 200].

@@ -339,9 +339,10 @@ fn an_empty_program_fails_the_run() {
     std::fs::set_permissions(&worker, std::fs::Permissions::from_mode(0o755)).unwrap();
     for arm in ARMS {
         let record = run_with(&program, &worker, arm);
-        assert!(
-            matches!(&record.samples[0].state, SampleState::Failed { error } if error.starts_with("no-hello: "))
-        );
+        assert!(matches!(
+            &record.samples[0].state,
+            SampleState::Failed { error } if error.starts_with("no-hello: ")
+        ));
         assert_eq!(record.outcome.exit_code, 1);
     }
 }

@@ -140,7 +140,10 @@ fn the_candidate_in_python_is_measured_in_relaunches_and_refreshes() {
         for arm in arms {
             let sample = of(&record, &plan.arm(arm))[0];
             // A Python without zstd cannot read compressed rollouts.
-            let lacks_zstd = matches!(&sample.state, SampleState::Excluded { reason } if reason.contains("zstd"));
+            let lacks_zstd = matches!(
+                &sample.state,
+                SampleState::Excluded { reason } if reason.contains("zstd")
+            );
             assert!(sample.launches[0].verified || lacks_zstd, "{name} {arm}: {sample:?}");
         }
     }

@@ -137,9 +137,10 @@ impl Dice {
             }
             4 => {
                 let images: &[&str] = self.one(&[&[][..], &["u"][..]]);
-                event(
-                    json!({ "type": "user_message", "message": self.words(), "images": images, "local_images": [] }),
-                )
+                event(json!({
+                    "type": "user_message", "message": self.words(), "images": images,
+                    "local_images": [],
+                }))
             }
             5 => {
                 let mut parts: Vec<Json> = (0..self.0.random_range(0..3))
@@ -156,9 +157,10 @@ impl Dice {
             6 => event(json!({ "type": "token_count", "info": null })),
             7 => {
                 let total = self.0.random_range(0..1_000_000);
-                event(
-                    json!({ "type": "token_count", "info": { "total_token_usage": { "total_tokens": total } } }),
-                )
+                event(json!({
+                    "type": "token_count",
+                    "info": { "total_token_usage": { "total_tokens": total } },
+                }))
             }
             8 => event(
                 json!({ "type": "thread_goal_updated", "goal": { "objective": self.words() } }),

@@ -31,8 +31,8 @@ rules! {
     Producer "producer" "The memo of another parser is believed, whatever that one took for a fact."
     SchemaRising "schema-rising" "Ids that a table gives out again are taken for rows already seen."
     SchemaStored "schema-stored" "A memo is kept of a table for which none can be trusted."
-    DatabaseLink "database-link" "A database named by a symbolic link is identified by the metadata of \
-                                  the link."
+    DatabaseLink "database-link" "A database named by a symbolic link is identified by the \
+                                  metadata of the link."
     Identity "identity" "A memo is continued on another file."
     IdentityBefore "identity-before" "What is read of one file is remembered as of the one that \
                                       took its place."

@@ -97,7 +97,8 @@ macro_rules! rules {
                 let only = Ablations::NONE.with(ablation);
                 assert!(only.iter().eq([ablation]) && !only.is_empty());
                 assert!(Ablation::ALL[..place].iter().all(|other| other.name() != ablation.name()));
-                assert!(ablation.summary().ends_with('.') && ablation.summary().len() < 100, "{ablation}");
+                let summary = ablation.summary();
+                assert!(summary.ends_with('.') && summary.len() < 100, "{ablation}");
             }
             let all: Ablations = Ablation::ALL.into_iter().collect();
             assert!(all.iter().eq(Ablation::ALL) && Ablations::NONE.iter().next().is_none());

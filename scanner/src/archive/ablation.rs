@@ -47,8 +47,8 @@ rules! {
     RecordsEndCounts "records-end-counts" "A response that is recorded counts once more by the \
                                            count behind it."
     InheritedTurn "inherited-turn" "What an older turn used counts, although it is the parent's."
-    InheritedFork "inherited-fork" "Counts in a fork before its first turn are added, although they \
-                                    are the parent's."
+    InheritedFork "inherited-fork" "Counts in a fork before its first turn are added, although \
+                                    they are the parent's."
     InheritedBurst "inherited-burst" "What was copied into a fork that names no turns counts again."
     InheritedOrdinal "inherited-ordinal" "Counts before a sub-agent's own history are added."
     Repetition "repetition" "A count that is written again counts again."

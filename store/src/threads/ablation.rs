@@ -53,8 +53,8 @@ rules! {
     FailedKept "failed-kept" "The patch of a failed projection is lost."
     FailedBelow "failed-below" "The patch of a failed projection is put above newer ones."
     FailureRests "failure-rests" "A projection that failed alone is tried again unasked, for ever."
-    FailureSuperseded "failure-superseded" "A barrier reports a failure although a newer generation \
-                                            succeeded."
+    FailureSuperseded "failure-superseded" "A barrier reports a failure although a newer \
+                                            generation succeeded."
     FailureOwn "failure-own" "A barrier reports the failure before it instead of trying again."
     AppendUnfailed "append-unfailed" "An append fails although its history was written."
     BarrierBefore "barrier-before" "A barrier does not wait for what was accepted before it."

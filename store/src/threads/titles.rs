@@ -117,7 +117,8 @@ mod tests {
         let [one, two, three] =
             [1, 2, 3].map(|number| format!("01a1faad-9ba1-7b10-b548-{number:012}"));
         let text = format!(
-            "{{\"id\":\"{one}\",\"thread_name\":\"first\",\"updated_at\":\"2026-11-29T19:56:26Z\"}}\n\
+            "{{\"id\":\"{one}\",\"thread_name\":\"first\",\
+            \"updated_at\":\"2026-11-29T19:56:26Z\"}}\n\
              {{\"id\":\"{two}\",\"name\":\" other \"}}\n\
              {{\"id\":\"{two}\",\"id\":\"{one}\",\"name\":\"x\",\"thread_name\":\"second\"}}\n\
              rubbish\n\

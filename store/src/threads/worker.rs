@@ -282,7 +282,10 @@ pub(super) fn project(
     let spans: Vec<_> = batch
         .iter()
         .map(|(thread, job)| {
-            tracing::info_span!(parent: &job.span, "project", thread = %thread.id(), generation = job.generation)
+            tracing::info_span!(
+                parent: &job.span, "project",
+                thread = %thread.id(), generation = job.generation
+            )
         })
         .collect();
     context.passed(Point::Projecting);

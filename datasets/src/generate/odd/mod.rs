@@ -138,7 +138,8 @@ impl Odd<'_> {
     fn bytes(&mut self) {
         let turn = self.new_id();
         let request = "websocket request: \
-                       {\"type\":\"response.create\",\"service_tier\":\"priority\",\"model\":\"gpt-5.5\"}";
+                       {\"type\":\"response.create\",\"service_tier\":\"priority\",\
+                       \"model\":\"gpt-5.5\"}";
         self.text(WEBSOCKET, format!("{}before\0 {request}", self.scopes(&turn)));
         self.fact(Intent::Request { turn, model: Some("gpt-5.5".into()) });
         self.request("\"service_tier\":\"priority\"\0");
@@ -152,7 +153,9 @@ impl Odd<'_> {
         );
         self.fact(Intent::Request { turn: turn.clone(), model: Some("gpt-5.5".into()) });
         let broken = [b"websocket request: \
-                        {\"type\":\"response.create\",\"service_tier\":\"priority\",\"x\":\"\xc3\x28\"}".as_slice()];
+                        {\"type\":\"response.create\",\"service_tier\":\"priority\",\
+                        \"x\":\"\xc3\x28\"}"
+            .as_slice()];
         self.text(WEBSOCKET, [scopes.as_bytes(), broken[0]].concat());
         self.row(WEBSOCKET, Storage::Blob, format!("{scopes}{request}"));
         self.row(WEBSOCKET, Storage::Null, "");
@@ -170,7 +173,8 @@ impl Odd<'_> {
         let (thread, turn) = (self.new_thread(), self.new_id());
         let head = format!(
             "{}websocket request: \
-             {{\"type\":\"response.create\",\"model\":\"gpt-5.4\",\"prompt_cache_key\":\"{thread}\",\"input\":\"",
+             {{\"type\":\"response.create\",\"model\":\"gpt-5.4\",\
+             \"prompt_cache_key\":\"{thread}\",\"input\":\"",
             self.scopes(&turn)
         );
         let tail = "\",\"service_tier\":\"priority\"}";
@@ -219,7 +223,8 @@ impl Odd<'_> {
         // An event comes first, and it is not followed by one JSON object alone.
         self.text(WEBSOCKET, format!("{scopes}{completed} then {request}"));
 
-        let inside = "\"input\":[{\"type\":\"message\",\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"why \
+        let inside = "\"input\":[{\"type\":\"message\",\"role\":\"user\",\
+        \"content\":[{\"type\":\"input_text\",\"text\":\"why \
                       websocket event: {\\\"type\\\":\\\"response.completed\\\"} and Submission \
                       sub=Submission { and tags_json={\\\"service_tier\\\":\\\"priority\\\"}\"}]}]";
         self.request(inside);

@@ -116,7 +116,8 @@ impl Odd<'_> {
         self.batch.mean(None, Intent::Request { turn: e, model: None });
         // A connection made ready before there is a turn.
         let prewarm = request(&format!(
-            ",\"generate\":false,\"client_metadata\":{{\"turn_id\":\"\",\"thread_id\":\"{column}\"}}"
+            ",\"generate\":false,\"client_metadata\":{{\"turn_id\":\"\",\
+            \"thread_id\":\"{column}\"}}"
         ));
         self.text(WEBSOCKET, format!("session_init:startup_prewarm:model_client.prewarm_websocket{{websocket.warmup=true}}: \
                                       {prewarm}"));
@@ -137,7 +138,8 @@ impl Odd<'_> {
         let request = |model: &str| {
             format!(
                 "websocket request: \
-                 {{\"type\":\"response.create\",\"model\":\"{model}\",\"service_tier\":\"priority\"}}"
+                 {{\"type\":\"response.create\",\"model\":\"{model}\",\
+                 \"service_tier\":\"priority\"}}"
             )
         };
         let complete = |odd: &mut Self, turn: &str, model: &str| {
@@ -184,8 +186,14 @@ impl Odd<'_> {
             self.text(WEBSOCKET, format!("{scopes}{}", completed(response)));
         }
         self.text(WEBSOCKET, format!("x: {}", completed("{\"model\":\"gpt-5.5\"}")));
-        self.text(WEBSOCKET, format!("{scopes}websocket event: \
-                                      {{\"type\":\"response.incomplete\",\"response\":{{\"model\":\"gpt-5.5\"}}}}"));
+        self.text(
+            WEBSOCKET,
+            format!(
+                "{scopes}websocket event: \
+                                      {{\"type\":\"response.incomplete\",\
+                                      \"response\":{{\"model\":\"gpt-5.5\"}}}}"
+            ),
+        );
     }
 
     /// Clocks that go back, and rows of the same moment.

@@ -10,7 +10,10 @@
 /// published.
 macro_rules! witnesses {
     ($folder:literal: $($name:literal)*) => {
-        &[$(($name, include_str!(concat!("../../corpus/", $folder, "/witnesses/", $name, ".txt")))),*]
+        &[$((
+            $name,
+            include_str!(concat!("../../corpus/", $folder, "/witnesses/", $name, ".txt")),
+        )),*]
     };
 }
 

@@ -7,15 +7,17 @@ use super::{Tested, witness, wrong_engines};
 use crate::trace::{Program, Trace};
 
 const WITNESSES: &[(&str, &str)] = witnesses! { "trace":
-    "artifact-checksum" "artifact-version" "artifact-database" "artifact-link" "artifact-private" "artifact-rename"
-    "artifact-temporary" "artifact-unchanged" "producer" "schema-rising" "schema-stored" "database-link" "identity"
-    "identity-before" "identity-after" "wal" "snapshot" "snapshot-shared" "shrink" "anchors" "anchors-single"
-    "anchors-survivor" "anchors-anew" "facts" "facts-existence" "facts-later" "facts-repeated" "facts-below"
-    "signature-time" "signature-length" "signature-body" "cursor-failed" "cursor-matching" "stamp"
-    "lock" "forced-replaces" "forced-catches-up" "forced-ignores" "held" "one-memo" "pending-limit" "window-winning"
-    "window-remembered" "window-model" "order" "row-nul" "row-blob" "row-first-marker" "row-target" "turn-ran"
-    "turn-ran-after" "turn-rows" "turn-rows-older" "turn-model" "operations" "tier-enum" "tier-steer" "tier-settings"
-    "tier-fast" "tier-inherited" "tier-resumed" "tags" "coverage" "errors"
+    "artifact-checksum" "artifact-version" "artifact-database" "artifact-link" "artifact-private"
+    "artifact-rename" "artifact-temporary" "artifact-unchanged" "producer" "schema-rising"
+    "schema-stored" "database-link" "identity" "identity-before" "identity-after" "wal" "snapshot"
+    "snapshot-shared" "shrink" "anchors" "anchors-single" "anchors-survivor" "anchors-anew" "facts"
+    "facts-existence" "facts-later" "facts-repeated" "facts-below" "signature-time"
+    "signature-length" "signature-body" "cursor-failed" "cursor-matching" "stamp" "lock"
+    "forced-replaces" "forced-catches-up" "forced-ignores" "held" "one-memo" "pending-limit"
+    "window-winning" "window-remembered" "window-model" "order" "row-nul" "row-blob"
+    "row-first-marker" "row-target" "turn-ran" "turn-ran-after" "turn-rows" "turn-rows-older"
+    "turn-model" "operations" "tier-enum" "tier-steer" "tier-settings" "tier-fast" "tier-inherited"
+    "tier-resumed" "tags" "coverage" "errors"
 };
 
 /// The scanner without each of its rules; `program` is started as another process.

@@ -105,26 +105,29 @@ impl ItemSpec {
         match self {
             Self::User(words, image) => {
                 let images: &[&str] = if *image { &["data:image/png;base64,AA"] } else { &[] };
-                event(
-                    json!({ "type": "user_message", "message": words.text(), "images": images, "local_images": [] }),
-                )
+                event(json!({
+                    "type": "user_message", "message": words.text(), "images": images,
+                    "local_images": [],
+                }))
             }
             Self::Said(words, image) => {
                 let mut content = vec![json!({ "type": "text", "text": words.text() })];
                 if *image {
                     content.push(json!({ "type": "local_image", "path": "/p" }));
                 }
-                event(
-                    json!({ "type": "item_completed", "item": { "type": "UserMessage", "content": content } }),
-                )
+                event(json!({
+                    "type": "item_completed",
+                    "item": { "type": "UserMessage", "content": content },
+                }))
             }
             Self::Goal(words) => event(
                 json!({ "type": "thread_goal_updated", "goal": { "objective": words.text() } }),
             ),
             Self::Tokens(None) => event(json!({ "type": "token_count", "info": null })),
-            Self::Tokens(Some(total)) => event(
-                json!({ "type": "token_count", "info": { "total_token_usage": { "total_tokens": total } } }),
-            ),
+            Self::Tokens(Some(total)) => event(json!({
+                "type": "token_count",
+                "info": { "total_token_usage": { "total_tokens": total } },
+            })),
             Self::Turn { model, effort, cwd } => {
                 let mut payload = json!({
                     "model": format!("model-{model}"),
@@ -139,7 +142,9 @@ impl ItemSpec {
             }
             Self::Started => event(json!({ "type": "task_started", "turn_id": "t" })),
             Self::Meta { nickname, branch } => {
-                let mut payload = json!({ "id": thread, "source": "cli", "timestamp": "2026-05-28T20:26:39.995Z" });
+                let mut payload = json!({
+                    "id": thread, "source": "cli", "timestamp": "2026-05-28T20:26:39.995Z",
+                });
                 payload["agent_nickname"] = json!(nickname.map(|number| format!("nick-{number}")));
                 if let Some(branch) = branch {
                     payload["git"] =
@@ -149,7 +154,10 @@ impl ItemSpec {
             }
             Self::Parent => (
                 "session_meta",
-                json!({ "id": OTHER, "source": "parent", "cwd": "/parent", "timestamp": "2020-01-01T00:00:00.000Z" }),
+                json!({
+                    "id": OTHER, "source": "parent", "cwd": "/parent",
+                    "timestamp": "2020-01-01T00:00:00.000Z",
+                }),
             ),
             Self::Touch => ("response_item", json!({ "type": "reasoning", "summary": [] })),
             Self::Delta => event(json!({ "type": "agent_message_delta", "delta": "x" })),

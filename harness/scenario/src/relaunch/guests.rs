@@ -31,7 +31,8 @@ impl Asked {
 
     /// Whether a launch of our own scanner needs this memo of a database after this change.
     fn is_own_with(&self, change: Change, memo: Memo) -> bool {
-        matches!(self, Self::Own(arm) if self.change() == Some(change) && arm.start.memo.needs(memo))
+        let is_changed = self.change() == Some(change);
+        matches!(self, Self::Own(arm) if is_changed && arm.start.memo.needs(memo))
     }
 }
 

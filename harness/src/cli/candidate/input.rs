@@ -20,7 +20,7 @@ use crate::cli::{Code, Usage};
 /// The data goes to DIR/data and the memo folder is DIR/memo. DIR/right.json gets the right answer.
 #[derive(Debug, Args)]
 #[command(after_long_help = "Examples:\n  \
-                       tracerig candidate input trace/answers/nul --dir d | python3 my_scanner.py\n  \
+                       tracerig candidate input trace/answers/nul --dir d | ./my_scanner\n  \
                        tracerig candidate input history.txt --dir d --request 1")]
 pub(super) struct Arguments {
     /// A case, as `tracerig candidate list --cases` names it, or a file with a history.

@@ -186,7 +186,10 @@ const THREAD: &str = "01a00000-0000-7000-8000-000000000000";
 fn home(program: &Program, lines: &str) {
     let folder = program.path("home/sessions/2026/11/29");
     fs::create_dir_all(&folder).unwrap();
-    let first = json!({ "timestamp": "2026-11-29T10:00:00.000Z", "type": "session_meta", "payload": { "id": THREAD } });
+    let first = json!({
+        "timestamp": "2026-11-29T10:00:00.000Z", "type": "session_meta",
+        "payload": { "id": THREAD },
+    });
     fs::write(
         folder.join(format!("rollout-2026-11-29T10-00-00-{THREAD}.jsonl")),
         format!("{first}\n{lines}"),
@@ -203,7 +206,10 @@ fn names_of_models_are_taken_up_to_their_limit() {
         let name = "m".repeat(length);
         let lines = [
             json!({ "timestamp": at, "type": "turn_context", "payload": { "model": name } }),
-            json!({ "timestamp": at, "type": "event_msg", "payload": { "type": "token_count", "info": { "last_token_usage": usage } } }),
+            json!({
+                "timestamp": at, "type": "event_msg",
+                "payload": { "type": "token_count", "info": { "last_token_usage": usage } },
+            }),
         ];
         home(&program, &lines.map(|line| line.to_string() + "\n").concat());
         let ran = program.run(&[

@@ -152,8 +152,7 @@ fn recorded(program: &Program, name: &str, status: Status) -> PathBuf {
 }
 
 #[test]
-fn compare_save_baseline_with_a_run_that_was_interrupted_or_wrong_is_refused_and_the_old_baseline_stands()
- {
+fn a_run_that_was_interrupted_or_wrong_is_no_baseline_and_the_old_baseline_stays() {
     let program = Program::new();
     let good = recorded(&program, "run.json", Status::Complete);
     let save = |record: &PathBuf| {

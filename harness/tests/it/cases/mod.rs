@@ -62,7 +62,9 @@ fn assert_counts(counts: &[(u64, u64)], tokens: u64) {
         |tokens: u64| json!({ "input_tokens": tokens, "output_tokens": 0, "total_tokens": tokens });
     let infos = counts
         .iter()
-        .map(|&(total, last)| json!({ "total_token_usage": usage(total), "last_token_usage": usage(last) }));
+        .map(|&(total, last)| {
+            json!({ "total_token_usage": usage(total), "last_token_usage": usage(last) })
+        });
     assert_infos(infos, tokens);
 }
 

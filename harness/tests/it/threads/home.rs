@@ -162,7 +162,8 @@ fn what_is_skipped_is_one_line_for_each_reason_and_never_equal() {
     for number in 1..4 {
         let thread = format!("01a0000{number}-0000-7000-8000-000000000000");
         let content = format!(
-            "{{\"id\":\"{thread}\",\"timestamp\":\"2025-05-07T17:24:21.597Z\",\"instructions\":null}}\n\
+            "{{\"id\":\"{thread}\",\"timestamp\":\"2025-05-07T17:24:21.597Z\",\
+            \"instructions\":null}}\n\
              {{\"record_type\":\"state\"}}\n\
              {{\"role\":\"user\",\"content\":[]}}\n"
         );

@@ -25,7 +25,8 @@ fn turn_of(thread: &str) -> String {
 
 fn count(total: u64, last: u64) -> String {
     let info = format!(
-        "{{\"total_token_usage\":{{\"input_tokens\":{total}}},\"last_token_usage\":{{\"input_tokens\":{last}}}}}"
+        "{{\"total_token_usage\":{{\"input_tokens\":{total}}},\
+        \"last_token_usage\":{{\"input_tokens\":{last}}}}}"
     );
     line("event_msg", &format!("{{\"type\":\"token_count\",\"info\":{info}}}"))
 }

@@ -356,7 +356,8 @@ fn a_complete_object_without_a_line_break_is_no_torn_line() {
 fn of_several_members_with_one_name_the_last_counts() {
     let meta = &sample()[0];
     let text = format!(
-        "{meta}{{\"timestamp\":\"2026-11-20T20:37:24.062Z\",\"type\":\"x\",\"type\":\"turn_context\",\"payload\":1,\
+        "{meta}{{\"timestamp\":\"2026-11-20T20:37:24.062Z\",\"type\":\"x\",\
+        \"type\":\"turn_context\",\"payload\":1,\
          \"payload\":{{\"model\":\"a\",\"cwd\":\"\\ud800\",\"n\":1e999,\"model\":\"b\"}},\
          \"timestamp\":\"2026-11-20T20:37:25.062Z\"}}\n"
     );

@@ -45,7 +45,8 @@ fn name(thread: &str) -> String {
 /// A line with this second, kind and payload.
 fn line(second: u32, kind: &str, payload: &str) -> String {
     format!(
-        "{{\"timestamp\":\"2026-11-29T10:00:{second:02}.000Z\",\"type\":\"{kind}\",\"payload\":{payload}}}\n"
+        "{{\"timestamp\":\"2026-11-29T10:00:{second:02}.000Z\",\"type\":\"{kind}\",\
+        \"payload\":{payload}}}\n"
     )
 }
 
@@ -62,7 +63,8 @@ fn tokens(second: u32, total: u32) -> String {
         second,
         "event_msg",
         &format!(
-            "{{\"type\":\"token_count\",\"info\":{{\"total_token_usage\":{{\"total_tokens\":{total}}}}}}}"
+            "{{\"type\":\"token_count\",\
+            \"info\":{{\"total_token_usage\":{{\"total_tokens\":{total}}}}}}}"
         ),
     )
 }

@@ -14,7 +14,8 @@ fn segment_name(number: u32) -> String {
 
 fn base(end: u32) -> String {
     format!(
-        ",\"history_base\":{{\"thread_id\":\"{THREAD}\",\"end_ordinal_exclusive\":{end},\"end_byte_offset\":9}}"
+        ",\"history_base\":{{\"thread_id\":\"{THREAD}\",\"end_ordinal_exclusive\":{end},\
+        \"end_byte_offset\":9}}"
     )
 }
 

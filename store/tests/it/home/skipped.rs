@@ -8,7 +8,8 @@ use super::*;
 fn what_is_skipped_is_counted_by_reason() {
     let home = Home::new();
     home.write(DAY, &name(THREAD), history(THREAD));
-    let untyped = "{\"id\":\"01a00002-0000-7000-8000-000000000000\",\"timestamp\":\"2025-05-07T17:24:21.597Z\",\"instructions\":null}\n\
+    let untyped = "{\"id\":\"01a00002-0000-7000-8000-000000000000\",\
+    \"timestamp\":\"2025-05-07T17:24:21.597Z\",\"instructions\":null}\n\
                    {\"role\":\"user\",\"content\":[]}\n";
     for number in 2..4 {
         let thread = format!("01a0000{number}-0000-7000-8000-000000000000");

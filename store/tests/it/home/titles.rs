@@ -8,7 +8,8 @@ const INDEX: &str = "session_index.jsonl";
 
 fn named(thread: &str, title: &str) -> String {
     format!(
-        "{{\"id\":\"{thread}\",\"thread_name\":\"{title}\",\"updated_at\":\"2026-11-29T19:56:26.073263833Z\"}}\n"
+        "{{\"id\":\"{thread}\",\"thread_name\":\"{title}\",\
+        \"updated_at\":\"2026-11-29T19:56:26.073263833Z\"}}\n"
     )
 }
 

@@ -190,9 +190,13 @@ fn at_hello(options: &Options, fault: Fault, detail: String, case: &str) -> Fail
         at: "docs/protocol.md, \"hello\"".to_owned(),
         detail,
         history: String::new(),
-        repeat: format!("tracerig candidate check --contract {} {}", options.contract, options.named),
+        repeat: format!(
+            "tracerig candidate check --contract {} {}",
+            options.contract, options.named
+        ),
         by_hand: "echo \
-                  '{\"tracerig\":1,\"id\":\"1\",\"ask\":\"hello\",\"versions\":[1],\"limit_ms\":10000}' \
+                  '{\"tracerig\":1,\"id\":\"1\",\"ask\":\"hello\",\"versions\":[1],\
+                  \"limit_ms\":10000}' \
                   | COMMAND"
             .to_owned(),
     }
