@@ -13,7 +13,8 @@ use crate::watch;
 /// A thread that may write only to the folders of a launch, like each process that it starts.
 ///
 /// A thread cannot get a right back, so a launch with other folders needs a new thread. Otherwise
-/// the thread is kept: starting and confining one would triple the overhead of a launch.
+/// the thread is kept: starting and confining one takes about as long as the rest of the overhead
+/// of a launch.
 #[derive(Debug)]
 pub(super) struct Starter {
     writable: Vec<(Identity, PathBuf)>,
