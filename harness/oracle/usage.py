@@ -166,8 +166,8 @@ def no_json(word):
 
 
 def whole(digits):
-    """A whole number. Python refuses one of thousands of digits, which is no count."""
-    return int(digits) if len(digits) < 100 else float(digits)
+    """A whole number. Neither -0 nor thousands of digits, which Python refuses, are a count."""
+    return int(digits) if digits != "-0" and len(digits) < 100 else float(digits)
 
 
 def parsed(raw):
