@@ -8,6 +8,7 @@ use super::id::ThreadId;
 use super::item::Item;
 use super::lock::WriterLock;
 use super::patch::Patch;
+use super::time::{Millis, Rfc3339};
 use super::writer::HistoryWriter;
 
 /// Where lines are written, one append at a time.
@@ -21,6 +22,8 @@ pub(super) struct Desk {
     pub(super) deferred: Deferred,
     pub(super) state: DeskState,
     pub(super) buffer: Vec<u8>,
+    /// The time of the last append, and its text.
+    pub(super) stamp: Option<(Millis, Rfc3339)>,
 }
 
 /// What is next to the file that goes on.
@@ -52,6 +55,14 @@ pub(super) enum DeskState {
 }
 
 impl Desk {
+    /// The text of a time: many appends of a burst share it.
+    pub(super) fn stamp(&mut self, now: Millis) -> Rfc3339 {
+        match self.stamp {
+            Some((at, text)) if at == now => text,
+            _ => self.stamp.insert((now, now.rfc3339())).1,
+        }
+    }
+
     /// Why nothing can be done here any more.
     pub(super) fn refusal(&self, thread: ThreadId) -> Error {
         match self.state {

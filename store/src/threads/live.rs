@@ -223,7 +223,7 @@ impl LiveThread {
         let now = store.options.clock.now();
         let deferred = std::mem::replace(&mut desk.deferred, Deferred::Nothing);
         desk.buffer.clear();
-        let stamp = now.rfc3339();
+        let stamp = desk.stamp(now);
         if let Deferred::Create(meta) = &deferred {
             meta.write_line(stamp.as_str(), &mut desk.buffer);
         }
@@ -280,13 +280,16 @@ impl LiveThread {
         let patch = self.observe(desk, deferred, items, now);
         // The history is read while nothing but the desk is held. These lines are accepted whether
         // that works or not; if not, a barrier will say why.
-        let row_missing = shared.pending().row_missing();
-        let whole = if row_missing { self.0.whole_row(desk).ok() } else { None };
         let mut pending = shared.pending();
-        if let Some(whole) = whole {
-            pending.supply_row(whole);
+        if pending.row_missing() {
+            drop(pending);
+            let whole = self.0.whole_row(desk).ok();
+            pending = shared.pending();
+            if let Some(whole) = whole {
+                pending.supply_row(whole);
+            }
         }
-        pending.accept(patch, store.options.clock.monotonic(), store.touch_after())
+        pending.accept(patch, || store.options.clock.monotonic(), store.touch_after())
     }
 
     /// Derives what has waited and what `items` change, and how long the history is with them.

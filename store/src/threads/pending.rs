@@ -123,18 +123,23 @@ impl Pending {
         Self { ablated, ..Self::default() }
     }
 
-    /// Takes in what an append changes. `touch_after`: how long after a projection the next one
-    /// that only touches may wait.
-    pub(super) fn accept(&mut self, patch: Patch, now: Duration, touch_after: Duration) -> Next {
+    /// Takes in what an append changes. `now` is asked only where the time matters, which it seldom
+    /// does. `touch_after`: how long after a projection the next one that only touches may wait.
+    pub(super) fn accept(
+        &mut self,
+        patch: Patch,
+        now: impl Fn() -> Duration,
+        touch_after: Duration,
+    ) -> Next {
         self.accepted += 1;
         self.appends += 1;
         if self.span.is_none() {
             self.span = Some(Span::current());
         }
         if self.since.is_none() && !patch.is_touch() {
-            self.since = Some(now);
+            self.since = Some(now());
         }
-        let due = match &mut self.patch {
+        let is_touch = match &mut self.patch {
             Some(_) if self.ablated.has(Ablation::Coalescing) => {
                 self.backlog.push(patch);
                 false
@@ -144,13 +149,16 @@ impl Pending {
                 pending.is_touch()
             }
             None => self.patch.insert(patch).is_touch(),
+        };
+        if self.schedule == Schedule::Now || self.in_flight.is_some() {
+            // What is in flight is handed over again when it has ended.
+            return Next::Nothing;
         }
-        .then(|| self.begun.map_or(now, |begun| begun + touch_after))
-        .filter(|&due| due > now);
+        let due = is_touch
+            .then(&now)
+            .and_then(|now| self.begun.map(|begun| begun + touch_after).filter(|&due| due > now));
         match (self.schedule, due) {
-            (Schedule::Now, _) | (Schedule::Later(_), Some(_)) => Next::Nothing,
-            // It is handed over when the projection in flight has ended.
-            (_, _) if self.in_flight.is_some() => Next::Nothing,
+            (Schedule::Later(_), Some(_)) => Next::Nothing,
             (_, Some(due)) => {
                 self.schedule = Schedule::Later(due);
                 Next::EnqueueFor(due)

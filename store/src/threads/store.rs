@@ -171,6 +171,7 @@ impl ThreadStore {
             deferred: Deferred::Create(Box::new(Item::session_meta(meta)?)),
             state: DeskState::Open,
             buffer: Vec::new(),
+            stamp: None,
         };
         let live = self.live(id, desk)?;
         if self.inner.options.ablated().has(Ablation::DeferredCreate) {
@@ -231,6 +232,7 @@ impl ThreadStore {
             },
             state: DeskState::Open,
             buffer: Vec::new(),
+            stamp: None,
         };
         self.live(id, desk)
     }
