@@ -15,9 +15,9 @@ for workflow in .github/workflows/*.yml; do
     if grep -n 'secrets\.' "$workflow"; then complain "$workflow: a secret"; fi
     # An expression within a script is pasted into it: names of branches and titles are code then.
     if awk 'function tell() { if (/\$\{\{/) print FILENAME": "$0 }
-            { match($0, /^ */) }
-            /^ *(- )?run: / { tell(); block = /[|>][-+]?$/; depth = RLENGTH; next }
-            block { if (NF && RLENGTH <= depth) block = 0; else tell() }' "$workflow" | grep .; then
+            { match($0, /^ *(- )?/); depth = RLENGTH }
+            /^ *(- )?run: / { tell(); block = /[|>][-+]?$/; of = depth; next }
+            block { if (NF && depth <= of) block = 0; else tell() }' "$workflow" | grep .; then
         complain "$workflow: an expression within a script; pass it by \`env\`"
     fi
     while read -r script; do
