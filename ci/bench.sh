@@ -18,19 +18,23 @@ out=$(ci/unused.sh "${OUT:-}" tracerig-out/compare)
 cargo build --locked --release --bin tracerig
 target=${CARGO_TARGET_DIR:-target}
 code=0
-"$target/release/tracerig" compare --base-rev "$base" --plan "$plan" --out "$out" ${ACCEPT:+--accept "$ACCEPT"} || code=$?
+"$target/release/tracerig" compare --base-rev "$base" --plan "$plan" --out "$out" \
+    ${ACCEPT:+--accept "$ACCEPT"} || code=$?
 
 if [ -n "${GITHUB_STEP_SUMMARY:-}" ] && [ -f "$out/comparison.json" ]; then
     # GitHub drops a summary of more than 1 MiB whole. A failure to show the result does not change
     # it.
-    "$target/release/tracerig" report "$out/comparison.json" --format step-summary >> "$GITHUB_STEP_SUMMARY" || true
+    "$target/release/tracerig" report "$out/comparison.json" --format step-summary \
+        >> "$GITHUB_STEP_SUMMARY" || true
 fi
 if [ "$code" -eq 5 ] && [ -n "${GITHUB_ACTIONS:-}" ]; then
     # The job passes, but not unseen.
-    echo "::warning title=Inconclusive::No regression is proven, and none is ruled out. See the summary of this run."
+    said="No regression is proven, and none is ruled out. See the summary of this run."
+    echo "::warning title=Inconclusive::$said"
 fi
 if [ "$code" -eq 5 ] && [ "${STRICT:-0}" != 1 ]; then
-    echo "inconclusive: no regression is proven, and none is ruled out; run ci/bench.sh $base on a quiet machine" >&2
+    echo "inconclusive: no regression is proven, and none is ruled out;" \
+        "run ci/bench.sh $base on a quiet machine" >&2
     exit 0
 fi
 exit "$code"

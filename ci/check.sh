@@ -10,7 +10,8 @@ file=$1
 first=$(head -n 1 "$file")
 pattern='^<!-- tracerig: comparison revision=([0-9a-f]{40,64}) state=([a-z]+) -->$'
 if ! [[ $first =~ $pattern ]] || [ "${BASH_REMATCH[1]}" != "$HEAD_SHA" ]; then
-    echo "ci/check.sh: $file is not a comment about $HEAD_SHA; write it with \`tracerig report\`" >&2
+    echo "ci/check.sh: $file is not a comment about $HEAD_SHA;" \
+        "write it with \`tracerig report\`" >&2
     exit 1
 fi
 state=${BASH_REMATCH[2]}
@@ -19,7 +20,12 @@ case $state in
     inconclusive | incomplete) conclusion=neutral ;;
     *) conclusion=failure ;;
 esac
-call=(api -X POST "repos/$GH_REPO/check-runs" -f "name=tracerig comparison" -f "head_sha=$HEAD_SHA" -f status=completed
+call=(api -X POST "repos/$GH_REPO/check-runs" -f "name=tracerig comparison"
+    -f "head_sha=$HEAD_SHA" -f status=completed
     -f "conclusion=$conclusion" -f "output[title]=$state" -F "output[summary]=@$file")
-if [ "${DRY_RUN:-0}" = 1 ]; then echo "would call: gh ${call[*]}"; else gh "${call[@]}" > /dev/null; fi
+if [ "${DRY_RUN:-0}" = 1 ]; then
+    echo "would call: gh ${call[*]}"
+else
+    gh "${call[@]}" > /dev/null
+fi
 echo "check: $conclusion ($state)"

@@ -58,5 +58,6 @@ if [ "$kinds" != same ]; then
 fi
 echo "$("$tracerig" --version), $(nproc) cores, Linux $(uname -r)"
 printf '%s' "$summary"
-[ "$ended" = 0 ] && echo 'within 1 % false alarms and 95 % found' || echo 'FAILED: see the lines above'
+[ "$ended" = 0 ] && echo 'within 1 % false alarms and 95 % found' ||
+    echo 'FAILED: see the lines above'
 exit "$ended"

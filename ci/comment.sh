@@ -23,7 +23,8 @@ act() { if [ "${DRY_RUN:-0}" = 1 ]; then echo "would call: gh $*"; else gh "$@" 
 
 first=$(head -n 1 "$file")
 pattern='^<!-- tracerig: comparison revision=([0-9a-f]{40,64}) state=([a-z]+) -->$'
-[[ $first =~ $pattern ]] || fail "$file does not begin with the marker of a comment; write it with \`tracerig report\`"
+[[ $first =~ $pattern ]] ||
+    fail "$file does not begin with the marker of a comment; write it with \`tracerig report\`"
 revision=${BASH_REMATCH[1]} state=${BASH_REMATCH[2]}
 [ "$revision" = "$HEAD_SHA" ] || fail "$file is about $revision, not $HEAD_SHA"
 # They become a part of a filter.
@@ -43,10 +44,10 @@ if [[ ${RUN_URL:-} =~ ^https://[^[:space:]\)]+$ ]]; then
     printf '\n[Full report and raw samples](%s)\n' "$RUN_URL" >> "$body"
 fi
 
+ours=".[] | select(.user.login == \"$author\" and (.body | startswith(\"$marker\"))) | .id"
 for pull in $pulls; do
     comments="repos/$GH_REPO/issues/$pull/comments"
-    found=$(gh api --paginate "$comments?per_page=100" \
-        --jq ".[] | select(.user.login == \"$author\" and (.body | startswith(\"$marker\"))) | .id" | head -n 1)
+    found=$(gh api --paginate "$comments?per_page=100" --jq "$ours" | head -n 1)
     if [ -n "$found" ]; then
         act api -X PATCH "repos/$GH_REPO/issues/comments/$found" -F "body=@$body"
         echo "#$pull: comment $found updated ($state)"

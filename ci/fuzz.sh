@@ -21,7 +21,8 @@ for target in "${targets[@]}"; do
     echo "== $target, $seconds s"
     mkdir -p "$out/corpus/$target" "$out/found"
     # New inputs go into the first folder; the others are only read.
-    cargo +nightly fuzz run -a -s none --fuzz-dir fuzz "$target" "$out/corpus/$target" "corpus/fuzz/$target" -- \
+    cargo +nightly fuzz run -a -s none --fuzz-dir fuzz "$target" \
+        "$out/corpus/$target" "corpus/fuzz/$target" -- \
         -max_total_time="$seconds" -rss_limit_mb=1024 -timeout=10 -print_final_stats=1 \
         -artifact_prefix="$out/found/$target-" || code=1
 done

@@ -26,10 +26,12 @@ for folder in "$place"/unpacked/*; do
     [ "$name" = tracerig ] || patches+=(--config "patch.crates-io.$name.path='$folder'")
 done
 # The lock file of the package expects them from there.
-sed -i '/^name = "tracerig-/,/^$/{/^source = /d;/^checksum = /d}' "$place"/unpacked/tracerig-[0-9]*/Cargo.lock
+sed -i '/^name = "tracerig-/,/^$/{/^source = /d;/^checksum = /d}' \
+    "$place"/unpacked/tracerig-[0-9]*/Cargo.lock
 # Outside the clone, where no configuration and no workspace of it is seen.
 cd "$place"
-cargo install --locked --path "$place"/unpacked/tracerig-[0-9]* --root "$place/installed" "${patches[@]}"
+cargo install --locked --path "$place"/unpacked/tracerig-[0-9]* --root "$place/installed" \
+    "${patches[@]}"
 
 tracerig=$place/installed/bin/tracerig
 "$tracerig" --version

@@ -20,7 +20,8 @@ for _ in 1 2 3 4 5; do
     # A name that both have is theirs: it was published first.
     files=$({ git ls-tree "$theirs"; git ls-tree "$branch"; } | awk -F'\t' '!seen[$2]++')
     tree=$(git mktree <<< "$files")
-    joined=$(git -c "user.name=$name" -c "user.email=$mail" commit-tree "$tree" -p "$theirs" -m "Add entries")
+    joined=$(git -c "user.name=$name" -c "user.email=$mail" \
+        commit-tree "$tree" -p "$theirs" -m "Add entries")
     git update-ref "refs/heads/$branch" "$joined"
 done
 echo "ci/push-history.sh: $branch could not be pushed to $remote; run it again" >&2

@@ -16,6 +16,9 @@ code=0
 for made in "--format html" "--export bencher,smaller-is-better"; do
     # Two words each, on purpose.
     # shellcheck disable=SC2086
-    "$target/release/tracerig" report "$out" $made --out "$out" || { failed=$?; [ "$code" -ne 0 ] || code=$failed; }
+    "$target/release/tracerig" report "$out" $made --out "$out" || {
+        failed=$?
+        [ "$code" -ne 0 ] || code=$failed
+    }
 done
 exit "$code"

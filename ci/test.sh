@@ -5,4 +5,5 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 cargo test --locked --workspace
-cargo rustc --locked -q -p tracerig-process --lib --profile check -- --cfg tracerig_portable -D warnings
+cargo rustc --locked -q -p tracerig-process --lib --profile check -- \
+    --cfg tracerig_portable -D warnings

@@ -9,19 +9,23 @@ bad=0
 complain() { echo "ci/workflows.sh: $*" >&2; bad=1; }
 for workflow in .github/workflows/*.yml; do
     while read -r used; do
-        [[ $used =~ ^[A-Za-z0-9_./-]+@[0-9a-f]{40}\ #\ v ]] || complain "$workflow: \`$used\` is not pinned as ACTION@REVISION # vVERSION"
+        [[ $used =~ ^[A-Za-z0-9_./-]+@[0-9a-f]{40}\ #\ v ]] ||
+            complain "$workflow: \`$used\` is not pinned as ACTION@REVISION # vVERSION"
     done < <(sed -n 's/^ *\(- \)\?uses: //p' "$workflow")
     if grep -n 'secrets\.' "$workflow"; then complain "$workflow: a secret"; fi
     # An expression within a script is pasted into it: names of branches and titles are code then.
-    if awk '/^ *(- )?run: /{ if (/\$\{\{/) print FILENAME": "$0; block = /[|>][-+]?$/; match($0, /^ */); depth = RLENGTH; next }
-            block { match($0, /^ */); if (NF && RLENGTH <= depth) block = 0; else if (/\$\{\{/) print FILENAME": "$0 }' "$workflow" | grep .; then
+    if awk 'function tell() { if (/\$\{\{/) print FILENAME": "$0 }
+            { match($0, /^ *(- )?/); depth = RLENGTH }
+            /^ *(- )?run: / { tell(); block = /[|>][-+]?$/; of = depth; next }
+            block { if (NF && depth <= of) block = 0; else tell() }' "$workflow" | grep .; then
         complain "$workflow: an expression within a script; pass it by \`env\`"
     fi
     while read -r script; do
         [ -x "$script" ] || complain "$workflow: $script is not an executable script"
     done < <(grep -o '\bci/[a-z-]*\.sh' "$workflow" | sort -u)
     # What has the rights to write never runs the code of a pull request.
-    if grep -q 'workflow_run:' "$workflow" && grep -nE 'ref: *\$\{\{|head_sha *\}\}.*checkout|git (fetch|checkout)' "$workflow"; then
+    foreign='ref: *\$\{\{|head_sha *\}\}.*checkout|git (fetch|checkout)'
+    if grep -q 'workflow_run:' "$workflow" && grep -nE "$foreign" "$workflow"; then
         complain "$workflow: it checks out foreign code with rights to write"
     fi
 done

@@ -135,6 +135,15 @@ struct Writer {
 /// `{"timestamp":"2026-11-20T20:37:24.062Z","type":"","payload":}` and a line break.
 const AROUND: usize = 62;
 
+/// Members of payloads.
+const STARTED: &str = r#""started_at":1780000000,"model_context_window":258400"#;
+const EXEC_COMMAND: &str = r#""type":"function_call","name":"exec_command""#;
+const CONTEXT: &str = concat!(
+    r#""cwd":"/home/dev/work/project","approval_policy":"never","#,
+    r#""sandbox_policy":{"type":"danger-full-access"},"permission_profile":{"type":"disabled"},"#,
+    r#""model":"gpt-5.5","effort":"medium","summary":"auto""#
+);
+
 impl Writer {
     fn turn(&mut self, calls: u64) -> Result<(), ConversationError> {
         self.turn = self.dice.uuid4();
@@ -142,13 +151,13 @@ impl Writer {
         self.line(
             "event_msg",
             self.bytes.task_started,
-            &format!(r#"{{"type":"task_started","turn_id":"{turn}","started_at":1780000000,"model_context_window":258400,"filler":""#),
+            &format!(r#"{{"type":"task_started","turn_id":"{turn}",{STARTED},"filler":""#),
             r#""}"#,
         )?;
         self.line(
             "turn_context",
             self.bytes.turn_context,
-            &format!(r#"{{"turn_id":"{turn}","cwd":"/home/dev/work/project","approval_policy":"never","sandbox_policy":{{"type":"danger-full-access"}},"permission_profile":{{"type":"disabled"}},"model":"gpt-5.5","effort":"medium","summary":"auto","filler":""#),
+            &format!(r#"{{"turn_id":"{turn}",{CONTEXT},"filler":""#),
             r#""}"#,
         )?;
         self.line(
@@ -204,9 +213,7 @@ impl Writer {
         self.line(
             "response_item",
             self.bytes.function_call,
-            &format!(
-                r#"{{"type":"function_call","name":"exec_command","call_id":"call_{call}","arguments":""#
-            ),
+            &format!(r#"{{{EXEC_COMMAND},"call_id":"call_{call}","arguments":""#),
             r#""}"#,
         )?;
         self.line(
@@ -223,17 +230,15 @@ impl Writer {
         self.tokens += last;
         let usage = |total: u64| {
             let (input, output) = (total * 4 / 5, total - total * 4 / 5);
-            format!(
-                r#"{{"input_tokens":{input},"cached_input_tokens":{},"output_tokens":{output},"reasoning_output_tokens":{},"total_tokens":{total}}}"#,
-                input / 2,
-                output / 5
-            )
+            let (cached, reasoning) = (input / 2, output / 5);
+            let read = format!(r#""input_tokens":{input},"cached_input_tokens":{cached}"#);
+            let made = format!(r#""output_tokens":{output},"reasoning_output_tokens":{reasoning}"#);
+            format!(r#"{{{read},{made},"total_tokens":{total}}}"#)
         };
-        let before = format!(
-            r#"{{"type":"token_count","info":{{"total_token_usage":{},"last_token_usage":{},"model_context_window":258400}},"rate_limits":""#,
-            usage(self.tokens),
-            usage(last)
-        );
+        let (total, last) = (usage(self.tokens), usage(last));
+        let counted = format!(r#""total_token_usage":{total},"last_token_usage":{last}"#);
+        let info = format!(r#"{{{counted},"model_context_window":258400}}"#);
+        let before = format!(r#"{{"type":"token_count","info":{info},"rate_limits":""#);
         self.line("event_msg", self.bytes.token_count, &before, r#""}"#)
     }
 

@@ -85,9 +85,12 @@ pub(crate) fn prune(
     let delete = format!(
         "DELETE FROM logs WHERE id IN (
              SELECT id FROM (
-                 SELECT id, sum(estimated_bytes) OVER newest AS bytes, row_number() OVER newest AS position
+                 SELECT id, sum(estimated_bytes) OVER newest AS bytes,
+                     row_number() OVER newest AS position
                  FROM logs WHERE {condition}
-                 WINDOW newest AS (ORDER BY ts DESC, ts_nanos DESC, id DESC ROWS UNBOUNDED PRECEDING)
+                 WINDOW newest AS (
+                     ORDER BY ts DESC, ts_nanos DESC, id DESC ROWS UNBOUNDED PRECEDING
+                 )
              ) WHERE bytes > ?2 OR position > ?3
          )"
     );

@@ -242,10 +242,13 @@ impl<'a> Writer<'a> {
         };
         self.state.said = said;
         let (id, model) = (self.thread(), self.state.model.as_deref().unwrap_or(NEWER_MODELS[0]));
-        let payload = format!(
-            r#"{{"type":"thread_settings_applied","thread_id":"{id}","thread_settings":{{"model":"{model}","model_provider_id":"openai",{name}"approval_policy":"never","approvals_reviewer":"user","permission_profile":{{"type":"disabled"}},"collaboration_mode":{{"mode":"default","settings":{{"model":"{model}","reasoning_effort":null,"developer_instructions":null}}}},"disabled_plugin_ids":[]}}}}"#
-        );
-        self.line("event_msg", &payload);
+        let mode = collaboration_mode(model);
+        let applied = format!(r#""type":"thread_settings_applied","thread_id":"{id}""#);
+        let named = format!(r#""model":"{model}","model_provider_id":"openai",{name}"#);
+        let reviewed = r#""approval_policy":"never","approvals_reviewer":"user""#;
+        let settings =
+            format!(r#"{{{named}{reviewed},{PERMISSIONS},{mode},"disabled_plugin_ids":[]}}"#);
+        self.line("event_msg", &format!(r#"{{{applied},"thread_settings":{settings}}}"#));
     }
 
     fn begin_turn(&mut self, known: Option<&KnownTurn>, names_no_model: bool) {
@@ -266,13 +269,14 @@ impl<'a> Writer<'a> {
             if self.dice.chance(100) {
                 self.settings();
             }
-            self.line("event_msg", &format!(
-                r#"{{"type":"task_started","turn_attribution":{{"turn_id":"{turn}","turn_trigger":"user","parent_turn_id":null,"initiating_agent_path":null,"root_turn_id":"{turn}"}},"turn_id":"{turn}","root_turn_id":"{turn}","started_at":{seconds},"model_context_window":258400,"collaboration_mode_kind":"default"}}"#
-            ));
+            let trigger = r#""turn_trigger":"user","parent_turn_id":null"#;
+            let root = format!(r#""root_turn_id":"{turn}""#);
+            let attribution =
+                format!(r#"{{"turn_id":"{turn}",{trigger},"initiating_agent_path":null,{root}}}"#);
+            let ids = format!(r#""turn_attribution":{attribution},"turn_id":"{turn}",{root}"#);
+            self.task_started(&ids, seconds);
         } else if self.names_turns() {
-            self.line("event_msg", &format!(
-                r#"{{"type":"task_started","turn_id":"{turn}","started_at":{seconds},"model_context_window":258400,"collaboration_mode_kind":"default"}}"#
-            ));
+            self.task_started(&format!(r#""turn_id":"{turn}""#), seconds);
         }
         if let Some(model) = self.state.model.clone() {
             let newer = if self.is_newer() {
@@ -285,9 +289,16 @@ impl<'a> Writer<'a> {
             } else {
                 String::new()
             };
-            self.line("turn_context", &format!(
-                r#"{{{names}"cwd":"/home/dev1/work/proj","approval_policy":"never","sandbox_policy":{{"type":"danger-full-access"}},"permission_profile":{{"type":"disabled"}},"model":"{model}","personality":"pragmatic","collaboration_mode":{{"mode":"default","settings":{{"model":"{model}","reasoning_effort":null,"developer_instructions":null}}}},"realtime_active":false,"summary":"auto"}}"#
-            ));
+            let place = r#""cwd":"/home/dev1/work/proj""#;
+            let allowed =
+                r#""approval_policy":"never","sandbox_policy":{"type":"danger-full-access"}"#;
+            let answers = format!(r#""model":"{model}","personality":"pragmatic""#);
+            let mode = collaboration_mode(&model);
+            let rest = r#""realtime_active":false,"summary":"auto""#;
+            self.line(
+                "turn_context",
+                &format!(r#"{{{names}{place},{allowed},{PERMISSIONS},{answers},{mode},{rest}}}"#),
+            );
         }
         self.begin(if self.is_newer() { "response_item" } else { "event_msg" });
         let (before, after) = if self.is_newer() {
@@ -302,6 +313,13 @@ impl<'a> Writer<'a> {
         self.pools.prose(&mut self.dice, 120, &mut self.out);
         self.out.extend_from_slice(after.as_bytes());
         self.end();
+    }
+
+    /// `ids` are the members that name the turn.
+    fn task_started(&mut self, ids: &str, seconds: i64) {
+        let begun = format!(r#""started_at":{seconds},"model_context_window":258400"#);
+        let mode = r#""collaboration_mode_kind":"default""#;
+        self.line("event_msg", &format!(r#"{{"type":"task_started",{ids},{begun},{mode}}}"#));
     }
 
     /// The id of the thread: that of a segment is another's.
@@ -324,10 +342,20 @@ impl<'a> Writer<'a> {
         let (turn, seconds) = (self.state.turn.clone(), self.state.at.div_euclid(1000));
         let root =
             if self.is_newer() { format!(r#""root_turn_id":"{turn}","#) } else { String::new() };
-        self.line("event_msg", &format!(
-            r#"{{"type":"task_complete",{root}"turn_id":"{turn}","last_agent_message":null,"completed_at":{seconds},"duration_ms":1042,"time_to_first_token_ms":36}}"#
-        ));
+        let ids = format!(r#"{root}"turn_id":"{turn}""#);
+        let took = r#""duration_ms":1042,"time_to_first_token_ms":36"#;
+        let ended = format!(r#""last_agent_message":null,"completed_at":{seconds},{took}"#);
+        self.line("event_msg", &format!(r#"{{"type":"task_complete",{ids},{ended}}}"#));
     }
+}
+
+/// Members of settings and of the context of a turn.
+const PERMISSIONS: &str = r#""permission_profile":{"type":"disabled"}"#;
+
+fn collaboration_mode(model: &str) -> String {
+    let of_model = format!(r#""model":"{model}","reasoning_effort":null"#);
+    let settings = format!(r#"{{{of_model},"developer_instructions":null}}"#);
+    format!(r#""collaboration_mode":{{"mode":"default","settings":{settings}}}"#)
 }
 
 /// Bytes of a count, about.

@@ -313,7 +313,8 @@ mod tests {
 
     #[test]
     fn looks_up_the_last_member_of_a_name() {
-        let text = br#"{"a":"1","b":{"a":"no","x":[{"a":"no"}]},"\u0061":"2","c":"","d":7,"e":"\ud800","f":"\ud83d\ude00"}"#;
+        let text = br#"{"a":"1","b":{"a":"no","x":[{"a":"no"}]},"\u0061":"2",
+            "c":"","d":7,"e":"\ud800","f":"\ud83d\ude00"}"#;
         let json = object(text).unwrap();
         assert_eq!(json.string("a").as_deref(), Some("2"));
         assert_eq!(json.object("b").and_then(|b| b.string("a")).as_deref(), Some("no"));

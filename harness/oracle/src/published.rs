@@ -12,7 +12,8 @@ use super::{Answer, Turn, Window};
 
 const QUERY: &str = "\
     SELECT ts, feedback_log_body FROM logs
-    WHERE (feedback_log_body LIKE '%websocket request:%' OR feedback_log_body LIKE '%response.completed%'
+    WHERE (feedback_log_body LIKE '%websocket request:%'
+           OR feedback_log_body LIKE '%response.completed%'
            OR feedback_log_body LIKE '%service_tier: Some(Some(\"priority\"))%')
       AND (?1 IS NULL OR ts >= ?1) AND (?2 IS NULL OR ts < ?2)
     ORDER BY rowid";

@@ -253,7 +253,10 @@ mod tests {
             assert!(!is_evidence(member), "{member}");
         }
         assert!(is_evidence(r#""type":"x""#), "the last of duplicates wins");
-        let last = r#"turn.id=t websocket request: {"type":"response.create","service_tier":"priority","type":1}"#;
+        let last = concat!(
+            "turn.id=t websocket request: ",
+            r#"{"type":"response.create","service_tier":"priority","type":1}"#
+        );
         assert!(read(last, 1).is_none());
     }
 }

@@ -159,7 +159,10 @@ fn sequences_of_counts_add_up_to_what_was_worked_out_by_hand() {
         (&[(1000, 1000), (1000, 1000), (2000, 1000)], 2000),
     ] {
         let count = |(total, last): &(u64, u64)| {
-            let tokens = |tokens: &u64| json!({ "input_tokens": tokens, "output_tokens": 0, "total_tokens": tokens });
+            let tokens = |total: &u64| {
+                let input = total;
+                json!({ "input_tokens": input, "output_tokens": 0, "total_tokens": total })
+            };
             let info =
                 json!({ "total_token_usage": tokens(total), "last_token_usage": tokens(last) });
             line("event_msg", &json!({ "type": "token_count", "info": info }))

@@ -309,7 +309,8 @@ fn without_a_python_that_is_said_and_demanding_one_fails() {
 #[test]
 fn the_python_oracle_is_asked_and_whoever_is_alone_is_named() {
     let program = Program::new();
-    let empty = r#"while read asked; do echo '{"turns": {}, "facts": 0, "completions": 0, "unrecognised": 0, "turn_rows": 0, "turns_seen": 0, "tier_rows": 0}'; done"#;
+    let empty = r#"while read asked; do echo '{"turns": {}, "facts": 0, "completions": 0,' \
+        '"unrecognised": 0, "turn_rows": 0, "turns_seen": 0, "tier_rows": 0}'; done"#;
     for (script, kind, code, said) in [
         (empty, "python-oracle", 3, "the Python oracle is alone. "),
         ("read asked; exit 3", "oracle-crashed", 1, "the Python oracle crashed"),

@@ -97,7 +97,8 @@ fn rows_that_tell(connection: &Connection, turn: &str) -> i64 {
         connection.query_row(sql, parameters, |row| row.get(0)).unwrap()
     };
     let named = count(
-        r#"SELECT count(*) FROM logs WHERE instr(feedback_log_body, ?1) AND instr(feedback_log_body, '"service_tier":')"#,
+        r#"SELECT count(*) FROM logs WHERE instr(feedback_log_body, ?1)
+           AND instr(feedback_log_body, '"service_tier":')"#,
         &[&turn],
     );
     let own: Option<(i64, String, String)> = connection
@@ -182,8 +183,10 @@ const RUNNING: (&str, &str) = (
 #[test]
 fn s1_turn_input_names_its_turn() {
     let submission = concat!(
-        r#" Submission sub=Submission { id: "turn-a", op: TurnInput { request: TurnInputRequest { input: UserInput { content: "#,
-        r#"[] }, thread_settings: ThreadSettingsOverrides { model: None, service_tier: Some(Some("priority")) }, "#,
+        r#" Submission sub=Submission { id: "turn-a", op: TurnInput { "#,
+        r#"request: TurnInputRequest { input: UserInput { content: [] }, "#,
+        r#"thread_settings: ThreadSettingsOverrides { "#,
+        r#"model: None, service_tier: Some(Some("priority")) }, "#,
         r#"start: TurnStartOptions { service_tier: None } }, mode: StartOrSteer } }"#
     );
     assert_eq!(turns_of(&[(SUBMITTED, submission), RUNNING]), ["turn-a"]);
@@ -201,9 +204,9 @@ fn s2_user_input_with_turn_context_names_its_turn() {
 #[test]
 fn s3_a_steer_is_no_turn_and_sets_the_tier_of_the_next_one() {
     let submission = |id: &str, tier: &str| {
-        format!(
-            r#" Submission sub=Submission {{ id: "{id}", op: UserInput {{ items: [], thread_settings: ThreadSettingsOverrides {{ service_tier: {tier} }} }}, trace: None }}"#
-        )
+        let settings = format!("ThreadSettingsOverrides {{ service_tier: {tier} }}");
+        let op = format!("UserInput {{ items: [], thread_settings: {settings} }}");
+        format!(r#" Submission sub=Submission {{ id: "{id}", op: {op}, trace: None }}"#)
     };
     let [first, steer, next] = [
         submission("turn-a", "None"),

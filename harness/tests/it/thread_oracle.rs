@@ -126,7 +126,9 @@ impl Dice {
             0 => ("session_meta", self.meta(THREAD)),
             1 => ("session_meta", self.meta(OTHER)),
             2 | 3 => {
-                let mut payload = json!({ "model": self.one(&["m", "n"]), "approval_policy": "never", "cwd": "/t" });
+                let model = self.one(&["m", "n"]);
+                let mut payload =
+                    json!({ "model": model, "approval_policy": "never", "cwd": "/t" });
                 self.field(&mut payload, "effort", &["low", "high"]);
                 payload["sandbox_policy"] =
                     json!({ "type": self.one(&["read-only", "danger-full-access"]) });

@@ -89,8 +89,8 @@ mod tests {
         });
         assert_eq!(
             out.finish(),
-            "<p \
-             title=\"a&quot;b&lt;c&gt;&amp;\u{fffd}\">&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;\u{fffd}<br/></p>\n"
+            "<p title=\"a&quot;b&lt;c&gt;&amp;\u{fffd}\">\
+             &lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;\u{fffd}<br/></p>\n"
         );
     }
 }

@@ -97,7 +97,8 @@ fn runs() -> Vec<Record> {
 fn the_structure_is_as_kept() {
     let ablations = json!({"schema": "x", "ablations": [
         {"check": "anchors", "cases": 1_200, "witness": ["append 3", "replace"], "cost_ns": 30_500},
-        {"check": "schema", "cases": null, "found": false, "interval": {"low": 1, "high": 2.5}, "shown": {"operations": 2, "history": "append\nrelaunch\n"}},
+        {"check": "schema", "cases": null, "found": false, "interval": {"low": 1, "high": 2.5},
+         "shown": {"operations": 2, "history": "append\nrelaunch\n"}},
     ]});
     let page = page(&runs(), Some(&ablations));
     elements(&page);

@@ -23,7 +23,10 @@ const PENDING: usize = 2;
 pub(crate) fn forget(ablated: Ablations, facts: &mut FactSet, window: Window) {
     if ablated.has(Ablation::PendingLimit) {
         let proven: HashSet<NameId> = facts.iter().filter_map(evidence).collect();
-        let is_pending = |fact: &&Fact| matches!(fact.kind, Kind::Completion { turn, .. } if !proven.contains(&turn));
+        let is_pending = |fact: &&Fact| match fact.kind {
+            Kind::Completion { turn, .. } => !proven.contains(&turn),
+            _ => false,
+        };
         let mut pending: Vec<i64> = facts.iter().filter(is_pending).map(|fact| fact.id).collect();
         pending.truncate(pending.len().saturating_sub(PENDING));
         facts.remove(&pending);

@@ -45,18 +45,15 @@ fn count(total: &str, last: &str) -> String {
 }
 
 fn count_at(total: &str, last: &str, ordinal: &str) -> String {
-    format!(
-        r#"{ordinal}"type":"event_msg","payload":{{"type":"token_count","info":{{"total_token_usage":{},"last_token_usage":{}}}}}"#,
-        usage(total),
-        usage(last)
-    )
+    let (total, last) = (usage(total), usage(last));
+    let info = format!(r#"{{"total_token_usage":{total},"last_token_usage":{last}}}"#);
+    format!(r#"{ordinal}"type":"event_msg","payload":{{"type":"token_count","info":{info}}}"#)
 }
 
 fn record(thread: &str, response: &str, tokens: &str) -> String {
-    format!(
-        r#""type":"token_usage_record","payload":{{"thread_id":"{thread}","response_id":"{response}","usage":{}}}"#,
-        usage(tokens)
-    )
+    let usage = usage(tokens);
+    let ids = format!(r#""thread_id":"{thread}","response_id":"{response}""#);
+    format!(r#""type":"token_usage_record","payload":{{{ids},"usage":{usage}}}"#)
 }
 
 fn meta(id: &str, members: &str) -> String {
@@ -120,7 +117,8 @@ fn sequences_that_occurred_count_what_was_used() {
         let events: Vec<String> = counts.iter().map(|(total, last)| count(total, last)).collect();
         assert_eq!(input(&rollout(&lines(&events))), right, "{counts:?}");
     }
-    let without_total = r#""type":"event_msg","payload":{"type":"token_count","info":{"last_token_usage":{"input_tokens":100,"output_tokens":50}}}"#;
+    let without_total = r#""type":"event_msg","payload":{"type":"token_count",
+        "info":{"last_token_usage":{"input_tokens":100,"output_tokens":50}}}"#;
     assert_eq!(rollout(&[without_total]).buckets[0].tokens.total, 150);
 }
 
@@ -131,7 +129,9 @@ fn each_way_to_count_can_be_left_out() {
     assert_eq!(right_and_wrong(&events, |rules| rules.last_used = false), (1500, 2000));
     let events = [count("1000", ""), count("10", "")];
     assert_eq!(right_and_wrong(&events, |rules| rules.fallen = false), (1010, 1000));
-    let output = r#""type":"event_msg","payload":{"type":"token_count","info":{"total_token_usage":{"input_tokens":10,"output_tokens":0},"last_token_usage":{"input_tokens":5}}}"#;
+    let output = r#""type":"event_msg","payload":{"type":"token_count",
+        "info":{"total_token_usage":{"input_tokens":10,"output_tokens":0},
+                "last_token_usage":{"input_tokens":5}}}"#;
     let events = [output.replace(",\"output_tokens\":0", ",\"output_tokens\":3"), count("10", "5")];
     assert_eq!(right_and_wrong(&events, |rules| rules.missing_kinds = false), (5, 10));
 }
@@ -277,14 +277,14 @@ fn the_first_total_of_a_file_that_continues_another_tells_nothing() {
 #[test]
 fn models_turns_and_tiers_hold_from_where_they_stand() {
     let settings = |tier: &str| {
-        format!(
-            r#""type":"event_msg","payload":{{"type":"thread_settings_applied","thread_settings":{{{tier}}}}}"#
-        )
+        let payload = format!(r#""type":"thread_settings_applied","thread_settings":{{{tier}}}"#);
+        format!(r#""type":"event_msg","payload":{{{payload}}}"#)
     };
     let (fast, none) = (settings(r#""service_tier":"fast""#), settings(""));
     let (one, two, three, four) = (count("1", ""), count("2", ""), count("3", ""), count("4", ""));
     let served = format!(
-        r#""type":"token_usage_record","payload":{{"thread_id":"{THREAD}","service_tier":"priority","usage":{{"input_tokens":1}}}}"#
+        r#""type":"token_usage_record","payload":{{"thread_id":"{THREAD}",
+            "service_tier":"priority","usage":{{"input_tokens":1}}}}"#
     );
     let blank = r#""type":"turn_context","payload":{"turn_id":"t2","model":" "}"#;
     let rollout = rollout(&[

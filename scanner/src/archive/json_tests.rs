@@ -33,7 +33,10 @@ fn is_json(bytes: &[u8]) -> bool {
 }
 
 const JSON: [&str; 4] = [
-    r#" {"a\n":"\"\u00e9\\","b" :[1,-0.5e+10,{"c":null,"d":[]},true ,false], "e":{},"é":"😀 long enough"} "#,
+    concat!(
+        r#" {"a\n":"\"\u00e9\\","b" :[1,-0.5e+10,{"c":null,"d":[]},true ,false], "e":{},"#,
+        r#""é":"😀 long enough"} "#
+    ),
     r#"[[[{"x":[0,10,1E5,1e-9]}]],"\ud83d\ude00\/\b\f\r\t", "\ud800", ""]"#,
     "[18446744073709551616,\t1e400,\r\n-1]",
     "{\"0123456789abcde\u{e9}\":\"0123456789abcdef0123456\u{7f}\"}",

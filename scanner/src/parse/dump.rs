@@ -177,7 +177,8 @@ mod tests {
     #[test]
     fn what_stands_in_a_string_says_nothing() {
         let dump = concat!(
-            r#" id: "t", op: UserTurn { text: "op: ThreadSettings, service_tier: Some(Some(\"priority\")), \\","#,
+            r#" id: "t", op: UserTurn { "#,
+            r#"text: "op: ThreadSettings, service_tier: Some(Some(\"priority\")), \\","#,
             r#" service_tier: Some(None) }"#
         );
         assert_eq!(read(dump), Some(("t", NAMES_TURN, TierWord::Other)));
@@ -187,8 +188,8 @@ mod tests {
     fn the_first_of_each_name_counts_and_must_be_a_whole_name() {
         let dump = concat!(
             r#" id: "t", loop: 1, xop: ThreadSettings, op: UserTurn, op: Interrupt,"#,
-            r#" old_service_tier: Some(Some("priority")), service_tier: 7, service_tier: Some(Some("flex")),"#,
-            r#" service_tier: Some(Some("priority"))"#
+            r#" old_service_tier: Some(Some("priority")), service_tier: 7,"#,
+            r#" service_tier: Some(Some("flex")), service_tier: Some(Some("priority"))"#
         );
         assert_eq!(read(dump), Some(("t", NAMES_TURN, TierWord::Other)));
     }

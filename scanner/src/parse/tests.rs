@@ -19,15 +19,16 @@ fn fact<'a>(target: &'static [u8], body: &'a str) -> Option<Fact<'a>> {
 
 #[test]
 fn a_request_takes_its_turn_from_the_spans_then_from_the_json() {
-    let json = r#"{"type":"response.create","service_tier":"priority","model":"m","turn_id":"j","client_metadata":{"turn_id":"c"}}"#;
+    let request = r#""type":"response.create","service_tier":"priority""#;
+    let other = r#""client_metadata":{"turn_id":"c"}"#;
+    let json = format!(r#"{{{request},"model":"m","turn_id":"j",{other}}}"#);
     for (spans, turn) in [("turn.id=a turn_id=b", "a"), ("turn_id=b", "b"), ("", "j")] {
         let body = format!("s{{{spans}}}: websocket request: {json}");
         let expected = Says::Request { turn: Cow::Borrowed(turn), model: Some(Cow::Borrowed("m")) };
         assert_eq!(fact(WEBSOCKET, &body).unwrap().says, expected);
     }
-    let body = r#"x websocket request: {"type":"response.create","service_tier":"priority","client_metadata":{"turn_id":"c"}}"#;
     assert_eq!(
-        fact(WEBSOCKET, body).unwrap().says,
+        fact(WEBSOCKET, &format!("x websocket request: {{{request},{other}}}")).unwrap().says,
         Says::Request { turn: Cow::Borrowed("c"), model: None }
     );
 }
@@ -57,7 +58,10 @@ fn a_completion_needs_turn_and_model() {
         r#"x: websocket event: {"type":"response.completed","response":{"model":"m"}}"#,
         r#"t{turn.id=a}: websocket event: {"type":"response.completed","response":{"model":""}}"#,
         r#"t{turn.id=a}: websocket event: {"type":"response.completed","response":["m"]}"#,
-        r#"t{turn.id=a}: websocket event: {"type":"response.created","response":{"model":"response.completed"}}"#,
+        concat!(
+            r#"t{turn.id=a}: websocket event: {"type":"response.created","#,
+            r#""response":{"model":"response.completed"}}"#
+        ),
     ] {
         assert_eq!(fact(WEBSOCKET, body), None, "{body}");
     }
@@ -65,7 +69,10 @@ fn a_completion_needs_turn_and_model() {
 
 #[test]
 fn a_settings_submission_starts_no_turn() {
-    let body = r#"Submission sub=Submission { id: "s", op: ThreadSettings { service_tier: Some(Some("fast")) } }"#;
+    let body = concat!(
+        r#"Submission sub=Submission { id: "s", "#,
+        r#"op: ThreadSettings { service_tier: Some(Some("fast")) } }"#
+    );
     for target in [&b"codex_core::session::handlers"[..], b"codex_core::codex"] {
         assert_eq!(fact(target, body).unwrap().says, Says::Settings { tier: TierWord::Priority });
     }
@@ -105,9 +112,9 @@ fn the_thread_is_the_column_else_the_field() {
 
 #[test]
 fn a_nul_byte_is_an_ordinary_byte() {
-    let body =
-        b"t{turn.id=a}:\0 websocket event: {\"type\":\"response.completed\",\"response\":{\"model\":\"m\"}}";
-    assert!(matches!(parse_in(WEBSOCKET, body), Parsed::Fact(_)));
+    let json = r#"{"type":"response.completed","response":{"model":"m"}}"#;
+    let body = format!("t{{turn.id=a}}:\0 websocket event: {json}");
+    assert!(matches!(parse_in(WEBSOCKET, body.as_bytes()), Parsed::Fact(_)));
 }
 
 #[test]

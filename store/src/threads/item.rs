@@ -238,7 +238,8 @@ mod tests {
         let read = Item::from_line(&line[6..]).unwrap();
         assert_eq!((read.kind(), read.payload().get()), (item.kind(), item.payload().get()));
         // As newer versions write it, and in another order.
-        let newer = br#"{"payload":{"type":"agent_message"},"ordinal":5,"type":"event_msg","timestamp":"x","metadata":{}}"#;
+        let newer = br#"{"payload":{"type":"agent_message"},"ordinal":5,"type":"event_msg",
+            "timestamp":"x","metadata":{}}"#;
         assert_eq!(Item::from_line(newer).unwrap().payload().get(), r#"{"type":"agent_message"}"#);
     }
 

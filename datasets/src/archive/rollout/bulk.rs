@@ -30,7 +30,10 @@ impl Writer<'_> {
             ),
             3..6 => (
                 "response_item",
-                r#"{"type":"function_call_output","call_id":"call_1ad0afd34c9c3a86c6e131","output":""#,
+                concat!(
+                    r#"{"type":"function_call_output","call_id":"call_1ad0afd34c9c3a86c6e131","#,
+                    r#""output":""#
+                ),
                 r#""}"#,
             ),
             6..8 if !self.is_newer() => {

@@ -33,14 +33,19 @@ impl Writer<'_> {
         if self.is_newer() && counts.is_some() {
             let (turn, id, thread) =
                 (&self.state.turn, self.thread(), cumulative.replace("null", "{}"));
-            let payload = format!(
-                r#"{{"thread_id":"{id}","turn_id":"{turn}","session_id":"{id}","root_turn_id":"{turn}","usage":{told},"turn_token_usage":{told},"thread_token_usage":{thread}}}"#
-            );
+            let thread_ids = format!(r#""thread_id":"{id}","turn_id":"{turn}""#);
+            let root_ids = format!(r#""session_id":"{id}","root_turn_id":"{turn}""#);
+            let of_turn = format!(r#""usage":{told},"turn_token_usage":{told}"#);
+            let payload =
+                format!(r#"{{{thread_ids},{root_ids},{of_turn},"thread_token_usage":{thread}}}"#);
             self.line("token_usage_record", &payload);
         }
-        self.line("event_msg", &format!(
-            r#"{{"type":"token_count","info":{{"total_token_usage":{cumulative},"last_token_usage":{told},"model_context_window":258400}},"rate_limits":null}}"#
-        ));
+        let usage = format!(r#""total_token_usage":{cumulative},"last_token_usage":{told}"#);
+        let info = format!(r#"{{{usage},"model_context_window":258400}}"#);
+        self.line(
+            "event_msg",
+            &format!(r#"{{"type":"token_count","info":{info},"rate_limits":null}}"#),
+        );
         if let Some(used) = counts {
             let State { at, model, said, turn, .. } = &self.state;
             let class = UseClass { day: at.div_euclid(DAY), model: model.clone(), tier: *said };
@@ -75,8 +80,8 @@ impl Writer<'_> {
         } else {
             String::new()
         };
-        format!(
-            r#"{{"input_tokens":{input},"cached_input_tokens":{cached_input},{written}"output_tokens":{output},"reasoning_output_tokens":{reasoning},"total_tokens":{total}}}"#
-        )
+        let read = format!(r#""input_tokens":{input},"cached_input_tokens":{cached_input}"#);
+        let made = format!(r#""output_tokens":{output},"reasoning_output_tokens":{reasoning}"#);
+        format!(r#"{{{read},{written}{made},"total_tokens":{total}}}"#)
     }
 }

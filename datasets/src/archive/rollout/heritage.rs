@@ -80,20 +80,22 @@ impl Writer<'_> {
             Version::Older => "0.141.0",
             Version::Newer => "0.169.0",
         };
+        let program = format!(r#""originator":"codex_cli_rs","cli_version":"{version}""#);
+        let source = r#""source":"cli","model_provider":"openai""#;
         let _ = write!(
             self.out,
-            r#""timestamp":"{}","cwd":"/home/dev1/work/proj{project}","originator":"codex_cli_rs","cli_version":"{version}","source":"cli","model_provider":"openai","base_instructions":{{"text":""#,
+            r#""timestamp":"{}","cwd":"/home/dev1/work/proj{project}",{program},{source},"#,
             time.as_str()
         );
+        self.out.extend_from_slice(br#""base_instructions":{"text":""#);
         self.pools.prose(&mut self.dice, 400, &mut self.out);
         self.out.extend_from_slice(br#""}"#);
         match (shape, parent) {
             (Shape::Paginated(of) | Shape::Segment(of), Some(parent)) => {
                 let (of, lines) = (&of.id, parent.state.ordinal);
-                let _ = write!(
-                    self.out,
-                    r#","history_mode":"paginated","history_base":{{"thread_id":"{of}","end_ordinal_exclusive":{lines}}}"#
-                );
+                let base = format!(r#""thread_id":"{of}","end_ordinal_exclusive":{lines}"#);
+                let _ =
+                    write!(self.out, r#","history_mode":"paginated","history_base":{{{base}}}"#);
             }
             (Shape::Agent(_), Some(parent)) => {
                 let own = self.state.ordinal + parent.lines();

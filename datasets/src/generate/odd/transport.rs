@@ -119,8 +119,8 @@ impl Odd<'_> {
             ",\"generate\":false,\"client_metadata\":{{\"turn_id\":\"\",\
             \"thread_id\":\"{column}\"}}"
         ));
-        self.text(WEBSOCKET, format!("session_init:startup_prewarm:model_client.prewarm_websocket{{websocket.warmup=true}}: \
-                                      {prewarm}"));
+        let span = "session_init:startup_prewarm:model_client.prewarm_websocket";
+        self.text(WEBSOCKET, format!("{span}{{websocket.warmup=true}}: {prewarm}"));
         // Nobody's row.
         let process = self.stamp.process.take();
         self.text(PLAIN, "neither thread nor process");

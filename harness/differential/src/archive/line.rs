@@ -313,9 +313,8 @@ impl Meta {
             more += &format!(r#","subagent_history_start_ordinal":{begins}"#);
         }
         let id = session(*number);
-        format!(
-            r#"{{"id":"{id}"{more},"cwd":"/w/{number}","cli_version":"0.{version}.0","model_provider":"openai"}}"#
-        )
+        let program = format!(r#""cli_version":"0.{version}.0","model_provider":"openai""#);
+        format!(r#"{{"id":"{id}"{more},"cwd":"/w/{number}",{program}}}"#)
     }
 }
 
@@ -347,13 +346,14 @@ fn tokens(count: u32, form: Form) -> String {
         Form::Odd => {
             format!(r#"{{"input_tokens":{count},"cached_input_tokens":-1,"output_tokens":2.5}}"#)
         }
-        _ => format!(
-            r#"{{"input_tokens":{count},"cached_input_tokens":{},"cache_write_input_tokens":{},"output_tokens":{output},"reasoning_output_tokens":{},"total_tokens":{}}}"#,
-            count / 3,
-            count / 5,
-            count / 7,
-            count + output
-        ),
+        _ => {
+            let (cached, written, reasoning) = (count / 3, count / 5, count / 7);
+            let total = count + output;
+            let cache =
+                format!(r#""cached_input_tokens":{cached},"cache_write_input_tokens":{written}"#);
+            let made = format!(r#""output_tokens":{output},"reasoning_output_tokens":{reasoning}"#);
+            format!(r#"{{"input_tokens":{count},{cache},{made},"total_tokens":{total}}}"#)
+        }
     }
 }
 

@@ -22,9 +22,8 @@ impl Runner {
             return Ok(());
         };
         let at = threads::Millis(at);
-        let record = format!(
-            r#"{{"timestamp":"{at}","type":"event_msg","payload":{{"type":"token_count","info":{{"total_token_usage":{{"total_tokens":77}}}}}}}}"#
-        );
+        let payload = r#"{"type":"token_count","info":{"total_token_usage":{"total_tokens":77}}}"#;
+        let record = format!(r#"{{"timestamp":"{at}","type":"event_msg","payload":{payload}}}"#);
         let new = match foreign {
             Foreign::Record => format!("{record}\n"),
             Foreign::Rubbish => "{ this is no record\n".to_owned(),

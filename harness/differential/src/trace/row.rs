@@ -219,14 +219,14 @@ impl RowSpec {
         let model_json =
             model.as_ref().map_or_else(String::new, |model| format!(r#""model":"{model}","#));
         let request = |tier: &str, rest: &str| {
-            format!(
-                r#"websocket request: {{"type":"response.create",{model_json}"instructions":"{pad}",{rest}"service_tier":"{tier}"}}"#
-            )
+            let members = format!(r#"{model_json}"instructions":"{pad}",{rest}"#);
+            let tier = format!(r#""service_tier":"{tier}""#);
+            format!(r#"websocket request: {{"type":"response.create",{members}{tier}}}"#)
         };
-        let completion = format!(
-            r#"websocket event: {{"type":"response.completed","response":{{"output":"{pad}","model":"{}"}}}}"#,
-            model.as_deref().unwrap_or_default()
-        );
+        let said = model.as_deref().unwrap_or_default();
+        let response = format!(r#"{{"output":"{pad}","model":"{said}"}}"#);
+        let completion =
+            format!(r#"websocket event: {{"type":"response.completed","response":{response}}}"#);
         let submission = |op: &str, tier: &str| {
             format!(
                 "Submission sub=Submission {{ id: \"{turn}\", op: {op} {{ items: [Text {{ text: \
@@ -326,8 +326,9 @@ impl RowSpec {
                 format!(r#"{session} tags_json={{"text":"{outer}","service_tier":"flex"}}"#),
             ),
             RowKind::Nested => {
-                let prompt = r#""input":"websocket event: {} tags_json={} Submission sub=Submission { id: ","#;
-                (WIRE, outer + &request("priority", prompt))
+                let quoted = "websocket event: {} tags_json={} Submission sub=Submission { id: ";
+                let prompt = format!(r#""input":"{quoted}","#);
+                (WIRE, outer + &request("priority", &prompt))
             }
             RowKind::Shadowed => {
                 (WIRE, format!("{outer}websocket event: ") + &request("priority", ""))

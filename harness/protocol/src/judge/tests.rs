@@ -133,8 +133,10 @@ fn numbers_above_2_to_the_53_may_be_strings_and_usage_is_summed_to_what_is_decla
         r#"{"by":["day"],"tokens":["input","output"],"input_includes_cached":false}"#,
     )
     .unwrap();
-    let said = r#"{"rows":[{"day":"d","input":"18446744073709551000","output":2},{"day":"d","input":10}]}"#;
-    let right = r#"{"rows":[{"day":"d","model":"m","input":"18446744073709551015","cached_input":5,"output":2},
+    let said = r#"{"rows":[{"day":"d","input":"18446744073709551000","output":2},
+        {"day":"d","input":10}]}"#;
+    let right = r#"{"rows":[
+        {"day":"d","model":"m","input":"18446744073709551015","cached_input":5,"output":2},
         {"day":"e"}]}"#;
     let read = |text: &str| Answer::Usage(serde_json::from_str(text).unwrap());
     let difference = Difference::of(&read(said), &read(right), Some(&declared));

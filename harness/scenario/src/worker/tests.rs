@@ -19,7 +19,8 @@ fn workers_of_other_builds_are_asked_by_the_protocol_of_candidates() {
     assert_eq!(PROTOCOL, 3, "then say here what the new requests are");
     let words = arguments(Engine::Floor.name());
     assert_eq!(words, ["__worker", "floor"]);
-    let line = r#"{"tracerig":1,"id":"7","ask":"scan","database":"DATABASE","memo":"MEMO","limit_ms":9,"cores":1,"new":2}"#;
+    let line = r#"{"tracerig":1,"id":"7","ask":"scan","database":"DATABASE","memo":"MEMO",
+        "limit_ms":9,"cores":1,"new":2}"#;
     let said = said(Engine::Scanner, line);
     assert_eq!((&said["id"], &said["result"]["mode"]), (&"7".into(), &"full".into()), "{said}");
     assert_eq!(said["claims"]["persisted"], true, "{said}");

@@ -280,10 +280,8 @@ fn lines_are_held_up_to_their_limit() {
     for (bytes, is_left_out) in [(80 << 20, false), ((80 << 20) + 1, true)] {
         // A line that says nothing of the thread's row is read past, whatever its length.
         let line = |fill: &str| {
-            let at = "2026-11-29T10:00:00.000Z";
-            format!(
-                r#"{{"timestamp":"{at}","type":"turn_context","payload":{{"turn_id":"t","model":"{fill}"}}}}"#
-            )
+            let begin = r#""timestamp":"2026-11-29T10:00:00.000Z","type":"turn_context""#;
+            format!(r#"{{{begin},"payload":{{"turn_id":"t","model":"{fill}"}}}}"#)
         };
         let fill = "f".repeat(bytes - line("").len());
         home(&program, &(line(&fill) + "\n"));

@@ -330,22 +330,23 @@ fn memory_kb(id: u32) -> Option<u64> {
     line.trim().strip_suffix(" kB")?.trim().parse().ok()
 }
 
+fn line(kind: &str, payload: &str) -> String {
+    let at = "2026-11-29T10:00:00.000Z";
+    format!(r#"{{"timestamp":"{at}","type":"{kind}","payload":{payload}}}"#)
+}
+
 fn meta(members: &str) -> String {
-    format!(
-        r#"{{"timestamp":"2026-11-29T10:00:00.000Z","type":"session_meta","payload":{{"id":"{THREAD}"{members}}}}}"#
-    )
+    line("session_meta", &format!(r#"{{"id":"{THREAD}"{members}}}"#))
 }
 
 fn turn(turn: &str, model: &str) -> String {
-    format!(
-        r#"{{"timestamp":"2026-11-29T10:00:01.000Z","type":"turn_context","payload":{{"turn_id":"{turn}","model":"{model}"}}}}"#
-    )
+    line("turn_context", &format!(r#"{{"turn_id":"{turn}","model":"{model}"}}"#))
 }
 
 fn used(input: &str) -> String {
-    format!(
-        r#"{{"timestamp":"2026-11-29T10:00:02.000Z","type":"event_msg","payload":{{"type":"token_count","info":{{"last_token_usage":{{"input_tokens":{input},"output_tokens":5}}}}}}}}"#
-    )
+    let last = format!(r#"{{"input_tokens":{input},"output_tokens":5}}"#);
+    let info = format!(r#"{{"last_token_usage":{last}}}"#);
+    line("event_msg", &format!(r#"{{"type":"token_count","info":{info}}}"#))
 }
 
 #[test]
@@ -406,7 +407,7 @@ fn what_a_small_compressed_file_becomes_takes_little_memory() {
             zstd::stream::write::Encoder::new(File::create(&home.rollout).unwrap(), 1).unwrap();
         packed.window_log(log).unwrap();
         writeln!(packed, "{}\n{}\n{}", meta(""), turn("t", "m"), used("7")).unwrap();
-        let piece = r#"{"timestamp":"2026-11-29T10:00:03.000Z","type":"response_item","payload":{"type":"x"}}"#;
+        let piece = line("response_item", r#"{"type":"x"}"#);
         let mut piece = format!("{piece}\n").repeat(10_000).into_bytes();
         // One line of 200 MB is among them.
         for number in 0..300 {
@@ -437,9 +438,8 @@ fn what_a_small_compressed_file_becomes_takes_little_memory() {
 fn a_line_of_millions_of_values_takes_little_memory() {
     let home = Home::new("");
     let values = |values: &str| {
-        format!(
-            r#"{{"timestamp":"2026-11-29T10:00:03.000Z","type":"event_msg","payload":{{"type":"item_completed","item":{{"type":"UserMessage","content":[{values}]}}}}}}"#
-        )
+        let item = format!(r#"{{"type":"UserMessage","content":[{values}]}}"#);
+        line("event_msg", &format!(r#"{{"type":"item_completed","item":{item}}}"#))
     };
     let many = values(&format!("{}0", "0,".repeat(30_000_000)));
     let deep = values(&"[".repeat(1_000_000));

@@ -77,7 +77,9 @@ fn signalled(program: &Program, signal: &str) -> Ran {
         r#"#!/bin/sh
 [ "$1" = __worker ] || exec '{REAL}' "$@"
 read -r request
-case $request in *'"id":"00000009"'*) kill -{signal} $PPID; [ {signal} = INT ] && exec sleep 1000; exit ;; esac
+case $request in
+*'"id":"00000009"'*) kill -{signal} $PPID; [ {signal} = INT ] && exec sleep 1000; exit ;;
+esac
 printf '%s\n' "$request" | '{REAL}' "$@"
 "#
     );

@@ -119,30 +119,44 @@ fn texts() -> Seeds {
         }
     }
     let turn = r#"{"t":{"thread_id":"h","model":null,"timestamp":1}}"#;
-    let scan = r#"{"mode":"full","reason":"absent","rows_examined":9,"rows_checked":0,"facts":2,"completions":1,"unrecognised":0,"cursor":9,"db_bytes":4096,"artifact_bytes":300,"elapsed_us":{"load":1,"open":2,"check":3,"scan":4,"persist":5}}"#;
-    let trace = r#"{"turns":1,"digest":"sha256:00","cursor":9,"mode":"full","reason":"absent","rows_examined":9,"persisted":true}"#;
-    let build = r#"{"version":"0.1.0","revision":null,"dirty":null,"profile":"release","rustc":"rustc 1.89.0","sqlite":"3.50.0"}"#;
+    let scan = concat!(
+        r#"{"mode":"full","reason":"absent","rows_examined":9,"rows_checked":0,"facts":2,"#,
+        r#""completions":1,"unrecognised":0,"cursor":9,"db_bytes":4096,"artifact_bytes":300,"#,
+        r#""elapsed_us":{"load":1,"open":2,"check":3,"scan":4,"persist":5}}"#
+    );
+    let trace = concat!(
+        r#"{"turns":1,"digest":"sha256:00","cursor":9,"mode":"full","reason":"absent","#,
+        r#""rows_examined":9,"persisted":true}"#
+    );
+    let build = concat!(
+        r#"{"version":"0.1.0","revision":null,"dirty":null,"profile":"release","#,
+        r#""rustc":"rustc 1.89.0","sqlite":"3.50.0"}"#
+    );
+    let worked = concat!(
+        r#""body_bytes":10,"vm_steps":70,"persisted":true,"#,
+        r#""engine_ns":5000,"peak_memory_bytes":1000000"#
+    );
+    let walked = concat!(
+        r#""files":2,"bytes":10,"folders":3,"metadata_calls":2,"unchanged":1,"continued":1,"#,
+        r#""parsed":0,"bytes_read":5,"shards_read":1,"shards_written":1,"#,
+        r#""memo_bytes_written":70,"phases":[["walk",1000]],"peak_memory_bytes":null"#
+    );
+    let rows = r#""turn_rows":1,"turns_seen":1,"tier_rows":1"#;
     for (name, reply) in [
         (
             "reply-worker",
-            format!(
-                r#"{{"cursor":9,"answer":{{"turns":{turn},"scan":{scan}}},"body_bytes":10,"vm_steps":70,"persisted":true,"engine_ns":5000,"peak_memory_bytes":1000000}}"#
-            ),
+            format!(r#"{{"cursor":9,"answer":{{"turns":{turn},"scan":{scan}}},{worked}}}"#),
         ),
         (
             "reply-refresh",
-            format!(
-                r#"{{"answer":"sha256:00","classes":1,"trace":{trace},"files":2,"bytes":10,"folders":3,"metadata_calls":2,"unchanged":1,"continued":1,"parsed":0,"bytes_read":5,"shards_read":1,"shards_written":1,"memo_bytes_written":70,"phases":[["walk",1000]],"peak_memory_bytes":null}}"#
-            ),
+            format!(r#"{{"answer":"sha256:00","classes":1,"trace":{trace},{walked}}}"#),
         ),
         ("reply-writer", r#"{"deleted":1,"appended":2,"ready":3,"elapsed_ns":4}"#.to_owned()),
         ("reply-hello", format!(r#"{{"name":"tracerig","protocol":1,"build":{build}}}"#)),
         ("reply-python", r#"{"name":"scan.py","version":"3.12"}"#.to_owned()),
         (
             "reply-oracle",
-            format!(
-                r#"{{"turns":{turn},"facts":2,"completions":1,"unrecognised":0,"turn_rows":1,"turns_seen":1,"tier_rows":1}}"#
-            ),
+            format!(r#"{{"turns":{turn},"facts":2,"completions":1,"unrecognised":0,{rows}}}"#),
         ),
         ("cursor", "updated.1795215600000.01a1faad-9ba1-7b10-b548-adc1b617767a".to_owned()),
         ("time", "2026-11-29T10:00:00.000Z".to_owned()),

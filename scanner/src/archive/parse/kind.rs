@@ -283,11 +283,17 @@ mod tests {
             ),
             (r#"{"timestamp":"x","type":"token_usage_record","pay"#, Kind::Matters),
             (
-                r#"{"timestamp":"x","type":"event_msg","payload":{"type":"token_count","info":null"#,
+                concat!(
+                    r#"{"timestamp":"x","type":"event_msg","#,
+                    r#""payload":{"type":"token_count","info":null"#
+                ),
                 Kind::Matters,
             ),
             (
-                r#"{"timestamp":"x","ordinal":1,"type":"event_msg","payload":{"type":"task_started""#,
+                concat!(
+                    r#"{"timestamp":"x","ordinal":1,"type":"event_msg","#,
+                    r#""payload":{"type":"task_started""#
+                ),
                 Kind::Matters,
             ),
             (
@@ -300,11 +306,17 @@ mod tests {
             ),
             (r#"{ "type" : "hologram" , "payload" : 1 }"#, UNKNOWN),
             (
-                r#"{"timestamp":"2026-11-20T20:37:24.062Z","ordinal":07,"type":"event_msg","payload":{"type":"error""#,
+                concat!(
+                    r#"{"timestamp":"2026-11-20T20:37:24.062Z","ordinal":07,"type":"event_msg","#,
+                    r#""payload":{"type":"error""#
+                ),
                 KNOWN,
             ),
             (
-                r#"{"timestamp":"2026-11-20T20:37:24.062Z","x":"2026-11-20T20:37:24.062Z","type":"hologram""#,
+                concat!(
+                    r#"{"timestamp":"2026-11-20T20:37:24.062Z","x":"2026-11-20T20:37:24.062Z","#,
+                    r#""type":"hologram""#
+                ),
                 UNKNOWN,
             ),
             (r#"{"type":"event_msg","payload":{"n":1,"type":"hologram""#, UNKNOWN),

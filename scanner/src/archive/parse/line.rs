@@ -99,7 +99,8 @@ impl Defect {
             }
             Self::LongText => "a name is longer than 4 KiB; its beginning is taken",
             Self::TooMany => {
-                "the file has too many turns, models or quarter-hours before it; its name or its use is left out"
+                "the file has too many turns, models or quarter-hours before it; \
+                 its name or its use is left out"
             }
         }
     }
@@ -155,6 +156,11 @@ mod tests {
         }
     }
 
+    /// A line written at the time 0.
+    fn line_of(kind: &str, payload: &str) -> String {
+        format!(r#"{{"timestamp":"1970-01-01T00:00:00Z","type":"{kind}","payload":{payload}}}"#)
+    }
+
     fn defect(line: &str) -> Option<Defect> {
         match says(line) {
             Ok(Line::Says(said)) => said.defect,
@@ -165,9 +171,12 @@ mod tests {
     #[test]
     fn counts_are_read_and_what_is_of_the_wrong_type_is_absent() {
         let used = event(
-            r#"{"type":"token_count","info":{"total_token_usage":{"input_tokens":1,"cached_input_tokens":2,
-               "cache_write_input_tokens":3,"output_tokens":4,"reasoning_output_tokens":5,"total_tokens":6},
-               "last_token_usage":{"input_tokens":"7","output_tokens":0,"total_tokens":null,"deep":[[{"a":1}]]}}}"#,
+            r#"{"type":"token_count","info":{
+                "total_token_usage":{"input_tokens":1,"cached_input_tokens":2,
+                    "cache_write_input_tokens":3,"output_tokens":4,
+                    "reasoning_output_tokens":5,"total_tokens":6},
+                "last_token_usage":{"input_tokens":"7","output_tokens":0,
+                    "total_tokens":null,"deep":[[{"a":1}]]}}}"#,
         );
         let total = Some(Counts([1, 2, 3, 4, 5, 6].map(Some)));
         let last = Some(Counts([None, None, None, Some(0), None, None]));
@@ -185,10 +194,10 @@ mod tests {
     #[test]
     fn counts_that_are_none_are_missing_and_reported() {
         let line = |count: &str| {
-            format!(
-                r#"{{"timestamp":"1970-01-01T00:00:01.5Z","ordinal":4,"type":"event_msg","payload":{{"type":"token_count",
-                "info":{{"last_token_usage":{{"input_tokens":{count},"output_tokens":2}}}}}}}}"#
-            )
+            let begin = r#""timestamp":"1970-01-01T00:00:01.5Z","ordinal":4,"type":"event_msg""#;
+            let info =
+                format!(r#"{{"last_token_usage":{{"input_tokens":{count},"output_tokens":2}}}}"#);
+            format!(r#"{{{begin},"payload":{{"type":"token_count","info":{info}}}}}"#)
         };
         // The last four are larger than any double.
         let digits = "9".repeat(10_000);
@@ -221,9 +230,8 @@ mod tests {
     #[test]
     fn texts_that_are_none_are_absent_and_long_ones_are_cut_and_reported() {
         let line = |cwd: &str, model: &str| {
-            format!(
-                r#"{{"timestamp":"1970-01-01T00:00:00Z","type":"session_meta","payload":{{"id":"a","cwd":"{cwd}","model_provider":"{model}"}}}}"#
-            )
+            let payload = format!(r#"{{"id":"a","cwd":"{cwd}","model_provider":"{model}"}}"#);
+            line_of("session_meta", &payload)
         };
         let meta = |line: &str| match says(line) {
             Ok(Line::Says(said)) => match said.says {
@@ -243,9 +251,7 @@ mod tests {
     #[test]
     fn where_a_history_comes_from_is_read() {
         let origin = |members: &str| {
-            let line = format!(
-                r#"{{"timestamp":"1970-01-01T00:00:00Z","type":"session_meta","payload":{{"id":"a"{members}}}}}"#
-            );
+            let line = line_of("session_meta", &format!(r#"{{"id":"a"{members}}}"#));
             match says(&line) {
                 Ok(Line::Says(said)) => match said.says {
                     Says::Session(meta) => meta.origin,
@@ -257,7 +263,8 @@ mod tests {
         assert_eq!(origin(r#","forked_from_id":null,"history_base":null"#), Origin::default());
         assert_eq!(
             origin(
-                r#","forked_from_id":"b","history_base":{"thread_id":"b"},"subagent_history_start_ordinal":25"#
+                r#","forked_from_id":"b","history_base":{"thread_id":"b"},
+                    "subagent_history_start_ordinal":25"#
             ),
             Origin { is_fork: true, has_base: true, own_from: Some(25) }
         );
@@ -265,18 +272,18 @@ mod tests {
 
     #[test]
     fn records_and_blank_models_are_read() {
-        let record = says(
-            r#"{"timestamp":"1970-01-01T00:00:00Z","type":"token_usage_record","payload":{"thread_id":"a","turn_id":"t","response_id":"r","usage":{"input_tokens":1}}}"#,
+        let line = line_of(
+            "token_usage_record",
+            r#"{"thread_id":"a","turn_id":"t","response_id":"r","usage":{"input_tokens":1}}"#,
         );
+        let record = says(&line);
         let (thread, turn, response) = (Some("a"), Some("t"), Some("r"));
         let usage = Some(Counts([Some(1), None, None, None, None, None]));
         let record_says = Says::Record(Record { thread, turn, response, usage, tier: None });
         assert_eq!(record, Ok(Line::Says(Said { at: 0, says: record_says, defect: None })));
         for (model, read) in [("\" \"", Some("")), ("\"\"", Some("")), ("null", None), ("7", None)]
         {
-            let line = format!(
-                r#"{{"timestamp":"1970-01-01T00:00:00Z","type":"turn_context","payload":{{"model":{model}}}}}"#
-            );
+            let line = line_of("turn_context", &format!(r#"{{"model":{model}}}"#));
             let says_turn = Says::Turn { turn: None, model: read };
             assert_eq!(
                 says(&line),
@@ -316,7 +323,8 @@ mod tests {
 
     #[test]
     fn defects_are_told_apart() {
-        let count = r#"{"timestamp":"1970-01-01T00:00:00Z","type":"event_msg","payload":{"type":"token_count""#;
+        let count = line_of("event_msg", r#"{"type":"token_count""#);
+        let count = count.trim_end_matches('}');
         for (line, defect) in [
             ("rubbish", Defect::NoType),
             ("[1]", Defect::NoType),

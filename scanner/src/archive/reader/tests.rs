@@ -10,9 +10,9 @@ const META: &str =
     r#"{"timestamp":"2026-11-20T20:37:24.062Z","type":"session_meta","payload":{"id":"a"}}"#;
 
 fn counted(total: u64) -> String {
-    format!(
-        r#"{{"timestamp":"2026-11-20T20:37:24.062Z","type":"event_msg","payload":{{"type":"token_count","info":{{"total_token_usage":{{"input_tokens":{total}}}}}}}}}"#
-    )
+    let info = format!(r#"{{"total_token_usage":{{"input_tokens":{total}}}}}"#);
+    let payload = format!(r#"{{"type":"token_count","info":{info}}}"#);
+    format!(r#"{{"timestamp":"2026-11-20T20:37:24.062Z","type":"event_msg","payload":{payload}}}"#)
 }
 
 /// A line of a kind that does not matter, this long.

@@ -156,7 +156,10 @@ fn odd_counts_and_names_cost_no_line() {
     let world = World::new();
     let odd = line(
         "event_msg",
-        r#"{"type":"token_count","info":{"last_token_usage":{"input_tokens":5,"output_tokens":-1}}}"#,
+        concat!(
+            r#"{"type":"token_count","#,
+            r#""info":{"last_token_usage":{"input_tokens":5,"output_tokens":-1}}}"#
+        ),
     );
     let meta = line("session_meta", r#"{"id":"a","cwd":"/w\ud800"}"#);
     world.write(1, &(meta + &turn("t", r"m\udfff") + &odd));

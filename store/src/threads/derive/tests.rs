@@ -56,8 +56,10 @@ const BARE_META: [(Column, Value); 4] = [
 #[test]
 fn a_session_meta_gives_the_facts_of_the_thread() {
     let full = format!(
-        r#"{{"id":"{THREAD}","timestamp":"2026-11-20T20:37:24.001Z","cwd":"/w","originator":"o","cli_version":"0.141.0",
-        "source":{{"subagent": {{"other" : "a b"}}}},"thread_source":"user","agent_nickname":"n","agent_role":"r",
+        r#"{{"id":"{THREAD}","timestamp":"2026-11-20T20:37:24.001Z","cwd":"/w",
+        "originator":"o","cli_version":"0.141.0",
+        "source":{{"subagent": {{"other" : "a b"}}}},"thread_source":"user",
+        "agent_nickname":"n","agent_role":"r",
         "agent_path":"/root/n","model_provider":"mock","memory_mode":"disabled",
         "git":{{"commit_hash":"c0ffee","branch":null,"repository_url":"u"}}}}"#
     );
@@ -94,7 +96,8 @@ fn a_session_meta_gives_the_facts_of_the_thread() {
 #[test]
 fn a_later_session_meta_keeps_what_it_does_not_name() {
     let first = format!(
-        r#"{{"id":"{THREAD}","timestamp":"1970-01-01T00:00:00.009Z","cwd":"/w","memory_mode":"disabled"}}"#
+        r#"{{"id":"{THREAD}","timestamp":"1970-01-01T00:00:00.009Z","cwd":"/w",
+        "memory_mode":"disabled"}}"#
     );
     let later = format!(r#"{{"id":"{THREAD}","model_provider":"p","git":{{"branch":"b"}}}}"#);
     let mut expected = BARE_META.to_vec();
@@ -141,7 +144,8 @@ fn a_session_meta_of_another_thread_names_the_parent_and_nothing_else() {
 fn a_turn_context_gives_the_settings_and_the_folder_only_once() {
     let first = r#"{"cwd":"/a","model":"m","effort":"high","approval_policy":"never",
         "sandbox_policy":{"type":"danger-full-access"},"permission_profile":{"type": "disabled"}}"#;
-    let second = r#"{"cwd":"/b","model":"n","approval_policy":{"granular" : {}},"sandbox_policy":"read-only"}"#;
+    let second = r#"{"cwd":"/b","model":"n","approval_policy":{"granular" : {}},
+        "sandbox_policy":"read-only"}"#;
     row(
         &[("turn_context", first)],
         &[
@@ -221,9 +225,8 @@ fn texts_are_cut_after_so_many_characters_not_bytes() {
 #[test]
 fn newer_versions_say_messages_as_completed_items() {
     let item = |content: &str| {
-        format!(
-            r#"{{"type":"item_completed","item":{{"type":"UserMessage","id":"x","content":{content}}}}}"#
-        )
+        let item = format!(r#"{{"type":"UserMessage","id":"x","content":{content}}}"#);
+        format!(r#"{{"type":"item_completed","item":{item}}}"#)
     };
     let change = |content: &str| Change::parse("event_msg", &item(content));
     let said = |text: Option<&str>, has_images| Change::UserMessage {
@@ -232,7 +235,8 @@ fn newer_versions_say_messages_as_completed_items() {
     };
     assert_eq!(
         change(
-            r#"[{"type":"text","text":"a "},{"type":"skill","name":"s"},{"type":"text","text":"b "}]"#
+            r#"[{"type":"text","text":"a "},{"type":"skill","name":"s"},
+                {"type":"text","text":"b "}]"#
         ),
         said(Some("a b"), false)
     );
@@ -243,7 +247,8 @@ fn newer_versions_say_messages_as_completed_items() {
     );
     assert_eq!(change("[7, {}, {\"type\":1}]"), said(None, false));
     assert_eq!(change("7"), Change::Touch);
-    let agent = r#"{"type":"item_completed","item":{"type":"AgentMessage","content":[{"type":"text","text":"a"}]}}"#;
+    let agent = r#"{"type":"item_completed",
+        "item":{"type":"AgentMessage","content":[{"type":"text","text":"a"}]}}"#;
     assert_eq!(Change::parse("event_msg", agent), Change::Touch);
 }
 

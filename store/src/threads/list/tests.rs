@@ -32,8 +32,8 @@ impl Table {
             let words = [None, Some("alpha Beta"), Some("100% caf\u{e9}"), Some("GAMMA"), Some("")];
             transaction
                 .execute(
-                    "INSERT INTO threads (id, rollout_path, created_at_ms, updated_at_ms, recency_at_ms,
-                     archived_at_ms, source, model_provider, cwd, title, preview)
+                    "INSERT INTO threads (id, rollout_path, created_at_ms, updated_at_ms,
+                     recency_at_ms, archived_at_ms, source, model_provider, cwd, title, preview)
                      VALUES (?, 'p', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     params![
                         // Ids in another order than that of the rows.

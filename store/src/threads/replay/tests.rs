@@ -65,11 +65,13 @@ fn sample() -> Vec<String> {
         Item::user_message("caf\u{e9} \"quoted\" \u{1f600}"),
         event(r#"{"message":"kind at the end","type":"agent_message"}"#),
         event(
-            r#"{"type":"item_completed","item":{"type":"UserMessage","content":[{"type":"text","text":"x"}]}}"#,
+            r#"{"type":"item_completed",
+                "item":{"type":"UserMessage","content":[{"type":"text","text":"x"}]}}"#,
         ),
         Item::token_count(7),
         Item::from_line(
-            br#"{"type":"response_item","payload":{"type":"message","content":[{"text":"{}[]\\\""}]}}"#,
+            br#"{"type":"response_item",
+                "payload":{"type":"message","content":[{"text":"{}[]\\\""}]}}"#,
         ),
         Item::goal("go"),
     ];

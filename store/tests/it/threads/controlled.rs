@@ -77,7 +77,8 @@ pub(crate) fn tokens(total: i64) -> Item {
 /// An item that only touches.
 pub(crate) fn touch() -> Item {
     Item::from_line(
-        br#"{"timestamp":"2026-11-20T20:37:24.062Z","type":"response_item","payload":{"type":"reasoning"}}"#,
+        br#"{"timestamp":"2026-11-20T20:37:24.062Z","type":"response_item",
+            "payload":{"type":"reasoning"}}"#,
     )
     .unwrap()
 }

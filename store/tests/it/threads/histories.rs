@@ -276,7 +276,8 @@ fn what_is_not_kept_in_histories_is_passed_over() {
     let test = OnDisk::new(StoreOptions::default());
     let thread = test.thread();
     let delta = Item::from_line(
-        br#"{"timestamp":"2026-11-20T20:37:24.062Z","type":"event_msg","payload":{"type":"agent_message_delta","delta":"x"}}"#,
+        br#"{"timestamp":"2026-11-20T20:37:24.062Z","type":"event_msg",
+            "payload":{"type":"agent_message_delta","delta":"x"}}"#,
     )
     .unwrap();
     thread.append(std::slice::from_ref(&delta)).unwrap();
