@@ -13,18 +13,21 @@ use crate::scenario::command::Keys;
 #[derive(Clone, Debug, Default, PartialEq, Args)]
 #[command(next_help_heading = "Commands")]
 pub(super) struct Conditions {
-    /// Files that the command reads: --cache is about their pages.
+    /// Files that the command reads, for --cache.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     files: Vec<String>,
-    /// State of the page cache before each launch, for the files named; `any` leaves it as it is.
-    /// Several are measured side by side [default: hot if a file is named, else any].
+    /// Page cache before each launch.
+    ///
+    /// Of the files named; `any` leaves it as it is. Several states are measured side by side
+    /// [default: hot if a file is named, else any].
     #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = cache())]
     cache: Vec<Cache>,
     /// File on standard input [default: nothing].
     #[arg(long, hide_short_help = true, value_name = "FILE")]
     input: Option<String>,
-    /// `equal`: a launch with another standard output than the first is wrong. `ignore`: accept any
-    /// [default: equal].
+    /// What standard output must be [default: equal].
+    ///
+    /// `equal`: a launch with another one than the first is wrong. `ignore`: accept any.
     #[arg(long, value_name = "RULE", value_parser = output())]
     output: Option<Output>,
     /// Launches before the first measured one. They tell the right output, and which counters

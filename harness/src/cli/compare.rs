@@ -50,7 +50,9 @@ use crate::scenario::KINDS;
                        tracerig compare before/ after/ --counters-only"
 )]
 pub(super) struct Arguments {
-    /// Records to compare: base, then new; with --baseline or --save-baseline only the new one.
+    /// Records to compare: base, then new.
+    ///
+    /// With --baseline or --save-baseline only the new one.
     #[arg(value_name = "RECORD")]
     records: Vec<PathBuf>,
     /// Executable to compare with.
@@ -62,7 +64,7 @@ pub(super) struct Arguments {
     /// Revision to compare with.
     #[arg(long, value_name = "REV")]
     base_rev: Option<String>,
-    /// Revision in question [default with --base-rev: the work tree].
+    /// Revision in question [default: the work tree].
     #[arg(long, value_name = "REV")]
     new_rev: Option<String>,
     /// Compare with the records saved under this name.
@@ -83,13 +85,17 @@ pub(super) struct Arguments {
         default_value = "target/tracerig/baselines"
     )]
     baselines: PathBuf,
-    /// Plan whose arms are compared: quick, ci, release, or the path of a plan file.
+    /// Plan: quick, ci, release or a file.
+    ///
+    /// Its arms are compared.
     #[arg(long, value_name = "PLAN", default_value = "ci")]
     plan: String,
     /// Only these runs of the plan (comma-separated).
     #[arg(long, hide_short_help = true, value_name = "A,B", value_delimiter = ',')]
     only: Vec<String>,
-    /// Compare relaunches on this dataset instead of a plan: name or path of a recipe.
+    /// Recipe (name or path) instead of a plan.
+    ///
+    /// Relaunches on its data are compared.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["plan", "only"])]
     recipe: Option<String>,
     /// Arms on that dataset [default: full:hot,warm:hot,unchanged:hot].
@@ -101,21 +107,24 @@ pub(super) struct Arguments {
         requires = "recipe"
     )]
     arms: Vec<String>,
-    /// Pairs of samples per arm, and as many for the second run [default: the plan's].
+    /// Pairs of samples per arm [default: the plan's].
+    ///
+    /// A second run that confirms a change takes as many.
     #[arg(
         long,
         value_name = "N",
         value_parser = clap::value_parser!(u64).range(1..=crate::limits::MOST_SAMPLES)
     )]
     pairs: Option<u64>,
-    /// Compare work counters only, without timing anything.
+    /// Compare work counters only; time nothing.
     #[arg(long)]
     counters_only: bool,
-    /// Ignore changes smaller than this [default: the plan's].
+    /// Ignore smaller changes [default: the plan's].
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     margin: Option<f64>,
-    /// Noise budget: report `inconclusive` unless a change of this size can be ruled out
-    /// [default: the plan's].
+    /// Noise budget [default: the plan's].
+    ///
+    /// Report `inconclusive` unless a change of this size can be ruled out.
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     budget: Option<f64>,
     /// Exact counters that are meant to change: shown, but not judged.
@@ -143,10 +152,10 @@ pub(super) struct Arguments {
     /// launch), fsync=1 (in each synchronous append).
     #[arg(long, hide_short_help = true, value_name = "WHAT")]
     handicap: Option<Planted>,
-    /// Seed of the order of arms and of appended data.
+    /// Seed of order and appended data.
     #[arg(long, value_name = "S", default_value = "1")]
     seed: u64,
-    /// Folder for the comparison and its raw samples [default: tracerig-out/ID].
+    /// Folder for the results [default: tracerig-out/ID].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     #[command(flatten)]

@@ -16,10 +16,12 @@ use tracerig_reports::{units, wrapped};
 /// How a result is printed, and how much of it.
 #[derive(Clone, Copy, Debug, Args)]
 pub(super) struct Output {
-    /// Print for people (table) or for programs (json).
+    /// For people (table) or for programs (json).
     #[arg(long, value_enum, default_value = "table")]
     pub(super) format: Format,
-    /// Print all tables and conditions instead of one screen.
+    /// Print all tables and conditions.
+    ///
+    /// Instead of one screen.
     #[arg(long)]
     pub(super) details: bool,
 }

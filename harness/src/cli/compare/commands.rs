@@ -15,8 +15,9 @@ use crate::scenario::command;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Commands")]
 pub(super) struct Commands {
-    /// The command to compare with: words, split as a POSIX shell does, or a JSON array. No shell
-    /// runs.
+    /// The command to compare with.
+    ///
+    /// Words, split as a POSIX shell does, or a JSON array. No shell runs.
     #[arg(
         long,
         value_name = "CMD",

@@ -33,15 +33,17 @@ use tracerig_protocol::Contract;
 pub(super) struct Archive {
     #[command(flatten)]
     options: Options,
-    /// Ask the Python oracle, too: `python=1/N`, `python` (all histories) or `none`
-    /// [default: python=1/50 if python3 exists].
+    /// Ask the Python oracle, too: python=1/N, python or none.
+    ///
+    /// `python` is for all histories [default: python=1/50 if python3 exists].
     #[arg(long, value_name = "WHICH", value_parser = oracle)]
     oracle: Option<Share>,
     /// Check a wrong engine instead of the scanner, to see that the search finds it.
     #[arg(long, value_name = "NAME", default_value = "scanner", hide = true)]
     engine: Engine,
-    /// Test this candidate instead of our scanner: NAME=COMMAND, or a name from `candidate list`.
-    /// Only answers are compared, not work.
+    /// Test this candidate instead of our scanner.
+    ///
+    /// NAME=COMMAND, or a name from `candidate list`. Only answers are compared, not work.
     #[arg(long, value_name = "NAME=COMMAND", conflicts_with_all = ["engine", "oracle", "ablate"])]
     candidate: Option<String>,
     /// Switch off this rule to check that the search notices; may be repeated.

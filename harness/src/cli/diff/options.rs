@@ -62,8 +62,9 @@ pub(super) struct Options {
         conflicts_with_all = ["seed", "cases", "time", "ops", "jobs", "shard", "corpus", "junit"]
     )]
     replay: Option<PathBuf>,
-    /// Folder of histories (*.txt) to run first; failing ones are added to it [default: none;
-    /// failing ones go to tracerig-out/diff].
+    /// Folder of histories (*.txt) to run first.
+    ///
+    /// Failing ones are added to it [default: none; failing ones go to tracerig-out/diff].
     #[arg(long, value_name = "DIR")]
     corpus: Option<PathBuf>,
     /// Also write the result as JUnit XML.

@@ -35,23 +35,28 @@ use tracerig_protocol::Contract;
 pub(super) struct Trace {
     #[command(flatten)]
     options: Options,
-    /// Histories that run each relaunch in a new process, some with races and kills: 1/N, all or
-    /// none.
+    /// Histories whose relaunches are new processes: 1/N, all or none.
+    ///
+    /// Some of them race, or are killed.
     #[arg(long, value_name = "SHARE", default_value_t = PROCESSES)]
     processes: Share,
-    /// Ask the Python oracle, too: `python=1/N`, `python` (all histories) or `none`
-    /// [default: python=1/50 if python3 exists].
+    /// Ask the Python oracle, too: python=1/N, python or none.
+    ///
+    /// `python` is for all histories [default: python=1/50 if python3 exists].
     #[arg(long, value_name = "WHICH", value_parser = oracle)]
     oracle: Option<Share>,
     /// Check a wrong engine instead of the scanner, to see that the search finds it.
     #[arg(long, value_name = "NAME", default_value = "scanner", hide = true)]
     engine: Engine,
+    /// What histories do: `contract` or `hostile`.
+    ///
     /// `contract`: only changes the scanner supports. `hostile`: end each history with one change
     /// it does not support, and report how often that is noticed.
     #[arg(long, value_name = "NAME", default_value = "contract", value_parser = profile)]
     profile: Profile,
-    /// Test this candidate instead of our scanner: NAME=COMMAND, or a name from `candidate list`.
-    /// Only answers are compared, not work.
+    /// Test this candidate instead of our scanner.
+    ///
+    /// NAME=COMMAND, or a name from `candidate list`. Only answers are compared, not work.
     #[arg(
         long,
         value_name = "NAME=COMMAND",
