@@ -380,3 +380,70 @@ impl Pending {
         self.in_flight.is_some()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::threads::column::{Column, Value};
+
+    const TOUCH_AFTER: Duration = Duration::from_secs(1);
+
+    fn touch() -> Patch {
+        let mut patch = Patch::new();
+        patch.set(Column::UpdatedAtMs, Value::Integer(1));
+        patch
+    }
+
+    fn change() -> Patch {
+        let mut patch = touch();
+        patch.set(Column::TokensUsed, Value::Integer(7));
+        patch
+    }
+
+    fn unasked() -> Duration {
+        panic!("the time does not matter here")
+    }
+
+    #[test]
+    fn a_thread_is_handed_over_once_and_not_while_it_is_projected() {
+        let mut pending = Pending::new(Ablations::NONE);
+        let at = |seconds: u64| move || Duration::from_secs(seconds);
+        assert_eq!(pending.accept(change(), at(5), TOUCH_AFTER), Next::Enqueue);
+        assert_eq!(pending.accept(touch(), unasked, TOUCH_AFTER), Next::Nothing);
+        assert_eq!(pending.accept(change(), unasked, TOUCH_AFTER), Next::Nothing);
+        let job = pending.begin(at(5)()).unwrap();
+        assert_eq!((job.appends, job.since), (3, Some(at(5)())));
+        // In flight: it is handed over when that has ended.
+        assert_eq!(pending.accept(touch(), unasked, TOUCH_AFTER), Next::Nothing);
+        assert_eq!(pending.accept(change(), at(6), TOUCH_AFTER), Next::Nothing);
+        assert_eq!(pending.finish(job, &Ok(()), at(6)(), TOUCH_AFTER), Next::Enqueue);
+        let job = pending.begin(at(6)()).unwrap();
+        assert_eq!((job.appends, job.since), (2, Some(at(6)())));
+        assert_eq!(pending.finish(job, &Ok(()), at(6)(), TOUCH_AFTER), Next::Nothing);
+    }
+
+    #[test]
+    fn a_touch_waits_after_a_projection_and_a_change_does_not() {
+        let mut pending = Pending::new(Ablations::NONE);
+        let at = |tenths: u64| move || Duration::from_millis(tenths * 100);
+        assert_eq!(pending.accept(touch(), at(1), TOUCH_AFTER), Next::Enqueue);
+        let job = pending.begin(at(2)()).unwrap();
+        assert_eq!(pending.finish(job, &Ok(()), at(3)(), TOUCH_AFTER), Next::Nothing);
+        assert_eq!(pending.accept(touch(), at(4), TOUCH_AFTER), Next::EnqueueFor(at(12)()));
+        assert_eq!(pending.accept(touch(), at(5), TOUCH_AFTER), Next::Nothing);
+        assert_eq!(pending.begin_if_due(at(6)()).unwrap_err(), at(12)());
+        assert_eq!(pending.accept(change(), at(7), TOUCH_AFTER), Next::Enqueue);
+        assert!(pending.begin_if_due(at(7)()).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_touch_that_is_overdue_is_handed_over_again() {
+        let mut pending = Pending::new(Ablations::NONE);
+        let at = |tenths: u64| move || Duration::from_millis(tenths * 100);
+        let _ = pending.accept(change(), at(1), TOUCH_AFTER);
+        let job = pending.begin(at(1)()).unwrap();
+        let _ = pending.finish(job, &Ok(()), at(1)(), TOUCH_AFTER);
+        assert_eq!(pending.accept(touch(), at(2), TOUCH_AFTER), Next::EnqueueFor(at(11)()));
+        assert_eq!(pending.accept(touch(), at(11), TOUCH_AFTER), Next::Enqueue);
+    }
+}
