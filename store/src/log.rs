@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
+use rusqlite::{CachedStatement, Connection, OpenFlags, TransactionBehavior, params_from_iter};
 
 use crate::error::{Error, Result};
 use crate::files::require_database;
@@ -272,9 +272,32 @@ impl TraceLog {
     }
 }
 
-const INSERT: &str = "INSERT INTO logs (ts, ts_nanos, level, target, feedback_log_body, \
-                      module_path, file, line, thread_id, process_uuid, estimated_bytes) VALUES \
-                      (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+/// Rows of one statement where a batch has that many. A statement opens the table and its indexes
+/// once, and the Codex CLI inserts a batch by one, too.
+const AT_ONCE: usize = 16;
+
+/// What one statement takes each: [`AT_ONCE`] of them as long as there are, then one by one.
+fn groups<T>(all: &[T]) -> impl Iterator<Item = &[T]> {
+    let (whole, rest) = all.split_at(all.len() / AT_ONCE * AT_ONCE);
+    whole.chunks(AT_ONCE).chain(rest.chunks(1))
+}
+
+/// The statement for a whole group, and the one for a single row.
+fn prepare<'a>(
+    connection: &'a Connection,
+    sql: impl Fn(usize) -> String,
+) -> rusqlite::Result<(CachedStatement<'a>, CachedStatement<'a>)> {
+    Ok((connection.prepare_cached(&sql(AT_ONCE))?, connection.prepare_cached(&sql(1))?))
+}
+
+fn insert_sql(rows: usize) -> String {
+    let row = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    format!(
+        "INSERT INTO logs (ts, ts_nanos, level, target, feedback_log_body, module_path, file, \
+         line, thread_id, process_uuid, estimated_bytes) VALUES {}",
+        vec![row; rows].join(", ")
+    )
+}
 
 /// Inserts rows and prunes every partition they touch, within the transaction that is open.
 fn insert(
@@ -284,38 +307,30 @@ fn insert(
     rows: &[LogRow<'_>],
 ) -> rusqlite::Result<BatchOutcome> {
     let mut outcome = BatchOutcome { inserted: rows.len(), ..BatchOutcome::default() };
-    let mut insert = connection.prepare_cached(INSERT)?;
-    for row in rows {
-        let bytes = row.estimated_bytes();
-        outcome.last_id = insert.insert(params![
-            row.ts,
-            row.ts_nanos,
-            row.level,
-            row.target,
-            row.body.to_sql(),
-            row.module_path,
-            row.file,
-            row.line,
-            row.thread_id,
-            row.process_uuid,
-            bytes,
-        ])?;
-        if outcome.first_id == 0 {
-            outcome.first_id = outcome.last_id;
-        }
-        if let Some(ledger) = &mut ledger {
-            ledger.insert(row, outcome.last_id, bytes);
+    let (mut many, mut one) = prepare(connection, insert_sql)?;
+    for group in groups(rows) {
+        let insert = if group.len() == AT_ONCE { &mut many } else { &mut one };
+        insert.execute(params_from_iter(group.iter().flat_map(LogRow::values)))?;
+        outcome.last_id = connection.last_insert_rowid();
+    }
+    // The one connection that writes has inserted them in a row.
+    outcome.first_id = outcome.last_id + 1 - i64::try_from(rows.len()).unwrap_or(0);
+    if let Some(ledger) = &mut ledger {
+        for (id, row) in (outcome.first_id..).zip(rows) {
+            ledger.insert(row, id, row.estimated_bytes());
         }
     }
-    let mut delete = connection.prepare_cached("DELETE FROM logs WHERE id = ?1")?;
+    let delete_sql = |ids| format!("DELETE FROM logs WHERE id IN ({})", vec!["?"; ids].join(", "));
+    let (mut many, mut one) = prepare(connection, delete_sql)?;
     for partition in retention::touched(rows) {
-        outcome.pruned += match &mut ledger {
-            None => retention::prune(connection, partition, limits)?,
-            Some(ledger) => {
-                let gone = ledger.prune(partition, limits);
-                gone.into_iter().map(|id| delete.execute([id])).sum::<rusqlite::Result<usize>>()?
-            }
+        let Some(ledger) = &mut ledger else {
+            outcome.pruned += retention::prune(connection, partition, limits)?;
+            continue;
         };
+        for group in groups(&ledger.prune(partition, limits)) {
+            let delete = if group.len() == AT_ONCE { &mut many } else { &mut one };
+            outcome.pruned += delete.execute(params_from_iter(group))?;
+        }
     }
     Ok(outcome)
 }

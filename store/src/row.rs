@@ -27,12 +27,12 @@ impl<'a> Body<'a> {
         }
     }
 
-    pub(crate) fn to_sql(self) -> ToSqlOutput<'a> {
-        ToSqlOutput::Borrowed(match self {
+    fn value(self) -> ValueRef<'a> {
+        match self {
             Self::Null => ValueRef::Null,
             Self::Text(bytes) => ValueRef::Text(bytes),
             Self::Blob(bytes) => ValueRef::Blob(bytes),
-        })
+        }
     }
 }
 
@@ -79,7 +79,25 @@ impl Default for LogRow<'_> {
     }
 }
 
-impl LogRow<'_> {
+impl<'a> LogRow<'a> {
+    /// All columns but the id, in their order.
+    pub(crate) fn values(&self) -> [ToSqlOutput<'a>; 11] {
+        [
+            ValueRef::Integer(self.ts),
+            ValueRef::Integer(self.ts_nanos),
+            self.level.into(),
+            self.target.into(),
+            self.body.value(),
+            self.module_path.into(),
+            self.file.into(),
+            self.line.map_or(ValueRef::Null, ValueRef::Integer),
+            self.thread_id.into(),
+            self.process_uuid.into(),
+            ValueRef::Integer(self.estimated_bytes()),
+        ]
+        .map(ToSqlOutput::Borrowed)
+    }
+
     /// What the row counts for in retention: the byte lengths of body, level, target, module path
     /// and file.
     #[must_use]
