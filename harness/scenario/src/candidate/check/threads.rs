@@ -79,14 +79,18 @@ struct Store {
     due: BTreeMap<u8, Vec<(String, String)>>,
     /// The whole lines of each history unchanged.
     before: BTreeMap<u8, Vec<u8>>,
+    /// Threads that a launch which was killed appended to, until one that ends does: its last lines
+    /// may be missing or break off, and its row may be late. So many bytes of the history were
+    /// there before, and count in the row.
+    late: BTreeMap<u8, usize>,
 }
 
 impl Store {
     fn new(home: PathBuf) -> io::Result<Self> {
         std::fs::create_dir_all(&home)?;
         let conversation = Conversation::of(SEED).map_err(io::Error::other)?;
-        let (given, due, before) = Default::default();
-        Ok(Self { home, conversation, given, due, before })
+        let (given, due, before, late) = Default::default();
+        Ok(Self { home, conversation, given, due, before, late })
     }
 
     /// The request of a step, whose lines are due from then on.
@@ -125,7 +129,13 @@ impl Store {
             appends: appends.iter().map(ask).collect(),
         };
         if !matches!(step, Step::Refused(_)) {
-            for (thread, items) in appends {
+            for (thread, items) in appends.into_iter().filter(|(_, items)| !items.is_empty()) {
+                if matches!(step, Step::Killed(..)) {
+                    let there = self.before.get(&thread).map_or(0, Vec::len);
+                    self.late.entry(thread).or_insert(there);
+                } else {
+                    self.late.remove(&thread);
+                }
                 let lines = items.into_iter().map(|item| (item.kind, item.payload));
                 self.due.entry(thread).or_default().extend(lines);
             }
@@ -155,9 +165,8 @@ impl Store {
         found
     }
 
-    /// What is wrong with the store. After a launch that was killed, the last lines may be missing,
-    /// a line may break off, and rows may be late.
-    fn wrong(&mut self, was_killed: bool) -> io::Result<Option<String>> {
+    /// What is wrong with the store.
+    fn wrong(&mut self) -> io::Result<Option<String>> {
         let database = self.home.join(schema::FILE_NAME);
         let rows = if database.exists() { oracle::rows(&database) } else { Ok(BTreeMap::new()) };
         let rows = match rows {
@@ -167,7 +176,7 @@ impl Store {
         let threads: Vec<u8> = self.due.keys().copied().collect();
         for thread in threads {
             let id = thread_id(thread);
-            if let Some(wrong) = self.wrong_with(thread, rows.get(&id), was_killed)? {
+            if let Some(wrong) = self.wrong_with(thread, rows.get(&id))? {
                 return Ok(Some(format!("thread {id}: {wrong}")));
             }
         }
@@ -177,17 +186,13 @@ impl Store {
         Ok(unknown.map(|id| format!("thread {id}: it has a row, and nothing was appended to it")))
     }
 
-    fn wrong_with(
-        &mut self,
-        thread: u8,
-        row: Option<&oracle::Row>,
-        was_killed: bool,
-    ) -> io::Result<Option<String>> {
+    fn wrong_with(&mut self, thread: u8, row: Option<&oracle::Row>) -> io::Result<Option<String>> {
+        let late = self.late.get(&thread).copied();
         let due = self.due.entry(thread).or_default().clone();
         let known = self.before.get(&thread).cloned().unwrap_or_default();
         let found = self.histories(thread);
         let [path] = &found[..] else {
-            let may_lack = due.is_empty() || was_killed && known.is_empty();
+            let may_lack = due.is_empty() || late.is_some() && known.is_empty();
             if found.is_empty() && may_lack {
                 self.due.insert(thread, Vec::new());
                 return Ok(None);
@@ -206,7 +211,7 @@ impl Store {
         let (mut end, mut count, mut is_replayed) = (0, 0_usize, false);
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
             if !line.ends_with(b"\n") {
-                if was_killed {
+                if late.is_some() {
                     break;
                 }
                 return Ok(Some(format!("line {} of its history breaks off", count + 1)));
@@ -225,12 +230,11 @@ impl Store {
             }
             count += 1;
             replay.line(line, end as u64);
-            // The row of a killed process may be that of any beginning with what was there before.
-            is_replayed |= end >= known.len()
+            is_replayed |= late.is_some_and(|there| end >= there)
                 && row.is_some_and(|row| oracle::difference(row, replay.row()).is_none());
         }
         let written = count.saturating_sub(1);
-        if written < due.len() && !was_killed {
+        if written < due.len() && late.is_none() {
             return Ok(Some(format!(
                 "its history has {written} of {} lines that were appended",
                 due.len()
@@ -239,9 +243,9 @@ impl Store {
         self.due.insert(thread, due[..written].to_vec());
         self.before.insert(thread, bytes[..end].to_vec());
         Ok(match row {
-            None if was_killed => None,
+            None if late == Some(0) => None,
             None => Some("it has no row".to_owned()),
-            Some(_) if was_killed && is_replayed => None,
+            Some(_) if is_replayed => None,
             Some(row) => {
                 oracle::difference(row, replay.row()).map(|told| format!("its row: {told}"))
             }
@@ -282,7 +286,7 @@ impl History {
                     }
                 }
             }
-            if let Some(told) = store.wrong(matches!(step, Step::Killed(..)))? {
+            if let Some(told) = store.wrong()? {
                 return fail("wrong", told);
             }
         }
@@ -402,21 +406,22 @@ mod tests {
 
     #[test]
     fn what_is_lost_changed_or_glued_is_found() {
-        let after = |change: &dyn Fn(&mut Vec<Vec<u8>>), was_killed| {
+        let after = |change: &dyn Fn(&mut Vec<Vec<u8>>), was_killed: bool| {
             let folder = tempfile::tempdir().unwrap();
             let mut store = Store::new(folder.path().to_owned()).unwrap();
             let ask = store.request(&Step::Append(vec![(1, 4)])).unwrap();
             let Ask::Append(asked) = ask else { panic!("it appends") };
             append::append(&asked, Mode::default()).unwrap();
-            assert_eq!(store.wrong(false).unwrap(), None);
+            assert_eq!(store.wrong().unwrap(), None);
             let path = store.histories(1).remove(0);
             let bytes = std::fs::read(&path).unwrap();
             let mut lines: Vec<Vec<u8>> =
                 bytes.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
             store.before.clear();
+            store.late.extend(was_killed.then_some((1, 0)));
             change(&mut lines);
             std::fs::write(&path, lines.concat()).unwrap();
-            store.wrong(was_killed).unwrap()
+            store.wrong().unwrap()
         };
         let says = |found: Option<String>, due: &str| {
             assert!(found.as_ref().is_some_and(|told| told.contains(due)), "{found:?}: {due}");
@@ -429,5 +434,37 @@ mod tests {
         // A row ahead of its history is no beginning of it.
         says(after(&|lines| drop(lines.pop()), true), "its row");
         assert_eq!(after(&|lines| lines.push(b"{\"timest".to_vec()), true), None);
+    }
+
+    #[test]
+    fn a_row_may_be_late_until_its_thread_is_appended_to_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::new(folder.path().to_owned()).unwrap();
+        let launch = |store: &mut Store, step: &Step| {
+            let Some(Ask::Append(asked)) = store.request(step) else { panic!("it appends") };
+            append::append(&asked, Mode::default()).unwrap();
+        };
+        launch(&mut store, &Step::Append(vec![(1, 4)]));
+        assert_eq!(store.wrong().unwrap(), None);
+        let database = folder.path().join(schema::FILE_NAME);
+        let earlier = std::fs::read(&database).unwrap();
+        launch(&mut store, &Step::Killed(Duration::ZERO, vec![(1, 2), (2, 3)]));
+        // It was killed before it wrote a row.
+        std::fs::write(&database, earlier).unwrap();
+        assert_eq!(store.wrong().unwrap(), None);
+        // A launch that appends to neither.
+        store.request(&Step::Append(vec![(1, 0), (2, 0)])).unwrap();
+        assert_eq!(store.wrong().unwrap(), None);
+        for (thread, due) in [(1, "its row"), (2, "it has no row")] {
+            let late = store.late.clone();
+            store.late.remove(&thread);
+            let told = store.wrong().unwrap().unwrap();
+            assert!(told.contains(due), "{told}");
+            store.late = late;
+        }
+        // A row that was there does not go.
+        std::fs::remove_file(&database).unwrap();
+        let told = store.wrong().unwrap().unwrap();
+        assert!(told.contains("it has no row"), "{told}");
     }
 }
