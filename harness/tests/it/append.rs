@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use crate::common::at_once;
 use crate::common::program::{Program, Ran, text};
 use rustix::process::{Pid, Signal, kill_process};
 use tracerig_harness::scenario;
@@ -25,17 +26,15 @@ fn leftovers(program: &Program) -> Vec<PathBuf> {
 #[test]
 fn every_arm_appends_the_same_and_is_verified() {
     let program = Program::new();
-    for (number, condition) in [
+    let conditions = [
         &["--appends", "600", "--threads", "3"][..],
         &["--appends", "60", "--durability", "fsync"],
         &["--rate", "100", "--threads", "2", "--contended", "--arms", "bare,async"],
-    ]
-    .iter()
-    .enumerate()
-    {
+    ];
+    at_once(conditions.into_iter().enumerate(), |(number, condition)| {
         let out = program.path(&format!("out-{number}"));
         let ran = program
-            .run(&[&["run", "append", "--samples", "1", "--out", text(&out)], *condition].concat());
+            .run(&[&["run", "append", "--samples", "1", "--out", text(&out)], condition].concat());
         assert_eq!(ran.code, Some(0), "{}\n{}", ran.out, ran.err);
         assert!(ran.out.lines().all(|line| line.chars().count() <= 80), "{}", ran.out);
         let record = Record::read(&out.join("record.json")).unwrap();
@@ -74,7 +73,7 @@ fn every_arm_appends_the_same_and_is_verified() {
             }
         }
         assert!(out.join("report.md").exists() && out.join("latencies.hdr").exists());
-    }
+    });
     assert_eq!(leftovers(&program), Vec::<PathBuf>::new());
 }
 

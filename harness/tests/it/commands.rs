@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::common::at_once;
 use crate::common::program::{Program, Ran, text};
 use tracerig_reports::Record;
 use tracerig_reports::record::{Cache, CounterClass, Sample, SampleState};
@@ -128,13 +129,13 @@ fn a_command_that_misbehaves_is_named() {
         ("right-answer-bad-exit: exit code 1", &sh(twice), 1),
         ("nondeterministic: line 1 of standard output is `", &sh("echo $$"), 3),
     ];
-    for (at, (name, command, code)) in cases.into_iter().enumerate() {
+    at_once(cases.into_iter().enumerate(), |(at, (name, command, code))| {
         let (ran, record) = run(&program, &format!("case-{at}"), &["--limit", "4s"], command);
         assert_eq!(ran.code, Some(code), "{name}: {ran:?}");
         let found = fault(&record.samples[0]);
         assert!(found.starts_with(name), "{name}: {found}");
         assert!(ran.out.contains(name.split(':').next().unwrap()), "{}", ran.out);
-    }
+    });
     // What a command leaves is not there for the next.
     let here = program.path("");
     let is_here = |process: &Path| {

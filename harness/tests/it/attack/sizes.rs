@@ -441,7 +441,7 @@ fn a_line_of_millions_of_values_takes_little_memory() {
         let item = format!(r#"{{"type":"UserMessage","content":[{values}]}}"#);
         line("event_msg", &format!(r#"{{"type":"item_completed","item":{item}}}"#))
     };
-    let many = values(&format!("{}0", "0,".repeat(30_000_000)));
+    let many = values(&format!("{}0", "0,".repeat(10_000_000)));
     let deep = values(&"[".repeat(1_000_000));
     home.write(&[&meta(""), &turn("t", "m"), &used("7"), &many, &deep, &used("8")]);
     let (document, _) = home.usage(0);

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tracerig_reports::Record;
 use tracerig_reports::record::{Outcome, Status};
 
+use crate::common::at_once;
 use crate::common::program::{Program, Ran, text};
 
 const REAL: &str = env!("CARGO_BIN_EXE_tracerig");
@@ -60,13 +61,14 @@ fn a_program_that_writes_without_end_to_standard_error_compare_base_bin() {
 #[test]
 fn a_program_that_never_says_what_it_is_and_leaves_a_process_is_refused_in_time() {
     let program = Program::new();
-    for what in [
-        "setsid sleep 1000 & exit 0",
-        "exec yes",
-        "exec yes >&2",
-        "trap '' TERM; while :; do sleep 1; done",
-    ] {
-        let bad = script(&program, "bad", what);
+    let cases = [
+        ("leaves", "setsid sleep 1000 & exit 0"),
+        ("writes", "exec yes"),
+        ("complains", "exec yes >&2"),
+        ("stays", "trap '' TERM; while :; do sleep 1; done"),
+    ];
+    at_once(cases, |(name, what)| {
+        let bad = script(&program, name, what);
         let begun = Instant::now();
         let ran = program.run(&["compare", "--base-bin", text(&bad), "--recipe", "tiny"]);
         assert_eq!(ran.code, Some(1), "{what}: {ran:?}");
@@ -74,7 +76,7 @@ fn a_program_that_never_says_what_it_is_and_leaves_a_process_is_refused_in_time(
         // The limit is 10 s, and what else happens takes 2 s at most; a machine that is busy gets
         // more.
         assert!(begun.elapsed() < Duration::from_secs(60), "{what}: {:?}", begun.elapsed());
-    }
+    });
 }
 
 #[test]

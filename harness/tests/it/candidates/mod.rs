@@ -9,6 +9,7 @@ use serde_json::Value;
 use tracerig_harness::candidate::check::cases;
 use tracerig_protocol::{Contract, Fault};
 
+use crate::common::at_once;
 use crate::common::program::{Program, Ran, text};
 
 fn folder(name: &str) -> PathBuf {
@@ -53,20 +54,16 @@ fn kinds(report: &Value) -> Vec<&str> {
 fn each_fault_has_a_hostile_candidate_that_ends_as_its_row() {
     let program = Program::new();
     let holding = (Fault::LeftAProcess, "left-a-process-holding");
-    for (fault, name) in Fault::ALL.into_iter().map(|fault| (fault, fault.name())).chain([holding])
-    {
+    let cases = ["trace/answers/repeat", "trace/relaunch/append"];
+    let right = cases.map(|case| (case, right(&program, case, 1)));
+    let faults = Fault::ALL.into_iter().map(|fault| (fault, fault.name())).chain([holding]);
+    at_once(faults, |(fault, name)| {
         // What a stale candidate repeats was right once.
-        let (case, step) = match fault {
-            Fault::Stale => ("trace/relaunch/append", 1),
-            _ => ("trace/answers/repeat", 1),
-        };
-        let right = right(&program, case, step);
-        std::fs::remove_dir_all(program.path(&format!("{}-{step}", case.replace('/', "-"))))
-            .unwrap();
+        let (case, right) = &right[usize::from(fault == Fault::Stale)];
         let script = folder("tests/it/candidates/hostile").join(format!("{name}.sh"));
         let limit = if fault == Fault::TimedOut { "1s" } else { "20s" };
         let words = ["--contract", "trace", "--case", case, "--limit", limit, "--histories", "0"];
-        let (report, code) = check(&program, &words, &["sh", text(&script), &right]);
+        let (report, code) = check(&program, &words, &["sh", text(&script), right]);
         assert_eq!(code, Some(3), "{name}: {report:#}");
         if fault == Fault::NotRunning {
             let first = report["verdict"]["not-running"].as_str().unwrap();
@@ -91,7 +88,7 @@ fn each_fault_has_a_hostile_candidate_that_ends_as_its_row() {
                 "{name}: {ran:?}"
             ),
         }
-    }
+    });
 }
 
 /// The history of a case.

@@ -10,6 +10,16 @@ pub mod trace;
 #[path = "../../../differential/tests/it/common/witnesses.rs"]
 pub mod witnesses;
 
+/// Runs the cases side by side: what waits for a limit does so beside the others.
+pub fn at_once<T: Send>(cases: impl IntoIterator<Item = T>, run: impl Fn(T) + Sync) {
+    let run = &run;
+    std::thread::scope(|scope| {
+        for case in cases {
+            scope.spawn(move || run(case));
+        }
+    });
+}
+
 /// A git that works in `folder`, as somebody, and knows no settings of the machine.
 pub fn git(folder: &Path, arguments: &[&str]) -> Command {
     let who = ["user.name=t", "user.email=t@example.org", "commit.gpgsign=false"];

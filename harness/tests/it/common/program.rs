@@ -59,6 +59,8 @@ impl Program {
         command
             .args(arguments)
             .env("TRACERIG_CACHE_DIR", self.cache())
+            // Nobody reads where an error was made, and to find it out takes longer than the rest.
+            .env("RUST_LIB_BACKTRACE", "0")
             .current_dir(self.folder.path());
         command.stdin(Stdio::null());
         command
