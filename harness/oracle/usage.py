@@ -7,10 +7,9 @@
 It reads every rollout of a Codex home anew and prints what was used in each session and on each
 day, what is broken, what cannot be read and which copies have diverged. It shares no code with what
 it checks, and knows no memo. Compressed rollouts need Python 3.14 or the package `zstandard`;
-without either, a home with one in it is refused.
-With --serve it says who it is in one line of JSON, {"name", "version"}, and then answers each line
-{"home", "priority", "offset"} of its standard input with one: that result, {"error"} in words, or
-{"skipped"} in words for a home that needs what this Python lacks.
+without either, a home with one in it is refused. With --serve it says who it is in one line of
+JSON, {"name", "version"}, and then answers each line {"home", "priority", "offset"} of its standard
+input with one: that result, or in words {"error"}, or {"skipped"} if this Python lacks something.
 """
 
 import argparse
@@ -341,8 +340,9 @@ class Rollout:
 
     def begin(self, turn):
         self.turn = turn or self.turn
-        if self.turn is not None and UUID7.fullmatch(self.thread) and UUID7.fullmatch(self.turn):
-            self.saw_own_turn |= self.turn >= self.thread
+        turn, thread = (self.turn or "").lower(), self.thread.lower()
+        if UUID7.fullmatch(turn) and UUID7.fullmatch(thread):
+            self.saw_own_turn |= turn >= thread
 
     def record(self, at, payload):
         """A response, told by itself: rules 1 and 2."""
@@ -361,8 +361,9 @@ class Rollout:
 
     def is_inherited(self, ordinal):
         """Whether a count belongs to a parent's history: rule 3a."""
-        has_time = UUID7.fullmatch(self.thread) is not None
-        is_older = has_time and UUID7.fullmatch(self.turn or "") and self.turn < self.thread
+        turn, thread = (self.turn or "").lower(), self.thread.lower()
+        has_time = UUID7.fullmatch(thread) is not None
+        is_older = has_time and UUID7.fullmatch(turn) and turn < thread
         begins_at = self.begins_at
         if is_older or type(ordinal) is int and begins_at is not None and ordinal < begins_at:
             return True
@@ -455,8 +456,7 @@ def copies(result, contents, rollouts):
         left = [one for one in files if one["counts"]]
         left.sort(key=lambda one: one["path"].split("/"), reverse=True)
         left.sort(key=lambda one: not is_archived(one))
-        left = [one["path"] for one in left]
-        result["diverged"] += [(one, other)
+        result["diverged"] += [(one["path"], other["path"])
                                for at, one in enumerate(left) for other in left[at + 1:]]
 
 

@@ -219,8 +219,8 @@ impl Pass {
 
     fn turn(&mut self, said: &Value) {
         if let Some(turn) = self.text(said, "turn_id") {
-            let thread = &self.rollout.thread;
-            self.has_own_turn |= is_uuid7(thread) && is_uuid7(&turn) && turn >= *thread;
+            let thread = uuid7(&self.rollout.thread);
+            self.has_own_turn |= thread.zip(uuid7(&turn)).is_some_and(|(own, turn)| turn >= own);
             self.turn = Some(turn);
         }
     }
@@ -275,9 +275,9 @@ impl Pass {
 
     /// Whether what is counted here belongs to another thread, whose history was copied.
     fn is_inherited(&self, ordinal: Option<u64>) -> Inherited {
-        let thread = &self.rollout.thread;
-        let is_old = |turn: &String| is_uuid7(thread) && is_uuid7(turn) && turn < thread;
-        let is_old_turn = self.turn.as_ref().is_some_and(is_old);
+        let turn = self.turn.as_deref().and_then(uuid7);
+        let is_old_turn =
+            turn.zip(uuid7(&self.rollout.thread)).is_some_and(|(turn, own)| turn < own);
         let is_before =
             ordinal.zip(self.begins_at).is_some_and(|(ordinal, begins)| ordinal < begins);
         let is_fork = self.has_parent || self.has_copy;
@@ -300,7 +300,7 @@ impl Pass {
         let mut numbers = version.split(['.', '-', '+']).map(str::parse::<u64>);
         let Some(Ok(major)) = numbers.next() else { return false };
         let minor = numbers.next().and_then(Result::ok).unwrap_or(0);
-        is_uuid7(&self.rollout.thread) && (major, minor) >= (0, 100)
+        uuid7(&self.rollout.thread).is_some() && (major, minor) >= (0, 100)
     }
 }
 
@@ -308,13 +308,15 @@ fn tier_of(name: &str) -> &'static str {
     if matches!(name, "priority" | "fast") { "priority" } else { "standard" }
 }
 
-/// Whether an id is a UUID of the version that begins with the time.
-fn is_uuid7(id: &str) -> bool {
+/// A UUID of the version that begins with the time, in small letters; no other id.
+fn uuid7(id: &str) -> Option<String> {
+    let id = id.to_ascii_lowercase();
     let groups: Vec<&str> = id.split('-').collect();
     let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
+    let is_uuid7 = groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
         && groups.iter().all(|group| group.bytes().all(is_digit))
-        && groups[2].starts_with('7')
+        && groups[2].starts_with('7');
+    is_uuid7.then_some(id)
 }
 
 /// Milliseconds of Unix time of a time such as `2026-11-20T20:37:24.062Z`.
