@@ -63,19 +63,19 @@ def histories(home):
 
 def opened(home, thread, known):
     """The history of a thread, ready for the next line."""
-    if thread in known:
-        file = open(known[thread], "r+b", buffering=0)
-        whole = file.read().rfind(b"\n") + 1  # a last line that breaks off is cut
-        file.truncate(whole)
-        file.seek(whole)
-        return file
-    now = datetime.datetime.now(datetime.timezone.utc)
-    folder = os.path.join(home, "sessions", *now.strftime("%Y %m %d").split())
-    os.makedirs(folder, exist_ok=True)
-    name = "rollout-%s-%s.jsonl" % (now.strftime("%Y-%m-%dT%H-%M-%S"), thread)
-    known[thread] = os.path.join(folder, name)
-    file = open(known[thread], "xb", buffering=0)
-    write(file, "session_meta", json.dumps({"id": thread, "timestamp": timestamp()}))
+    if thread not in known:
+        now = datetime.datetime.now(datetime.timezone.utc)
+        folder = os.path.join(home, "sessions", *now.strftime("%Y %m %d").split())
+        os.makedirs(folder, exist_ok=True)
+        name = "rollout-%s-%s.jsonl" % (now.strftime("%Y-%m-%dT%H-%M-%S"), thread)
+        known[thread] = os.path.join(folder, name)
+    descriptor = os.open(known[thread], os.O_RDWR | os.O_CREAT, 0o666)
+    file = open(descriptor, "r+b", buffering=0)
+    whole = file.read().rfind(b"\n") + 1  # a last line that breaks off is cut
+    file.truncate(whole)
+    file.seek(whole)
+    if not whole:  # new, or killed before its first line was whole
+        write(file, "session_meta", json.dumps({"id": thread, "timestamp": timestamp()}))
     return file
 
 

@@ -11,7 +11,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use serde_json::{Value, json};
 
 use crate::value::json_value;
@@ -43,14 +43,18 @@ pub enum ThreadsError {
     },
 }
 
-/// The rows of a database of threads, by id.
+/// The rows of a database of threads, by id. What a process that was killed had not committed is
+/// rolled back, as by whoever opens the database next.
 ///
 /// # Errors
 /// [`ThreadsError::Rows`].
 pub fn rows(database: &Path) -> Result<BTreeMap<String, Row>, ThreadsError> {
-    let open = || Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY);
-    open()
-        .and_then(|connection| rows_through(&connection))
+    let read = |flags| rows_through(&Connection::open_with_flags(database, flags)?);
+    read(OpenFlags::SQLITE_OPEN_READ_ONLY)
+        .or_else(|error| match error.sqlite_error_code() {
+            Some(ErrorCode::ReadOnly) => read(OpenFlags::SQLITE_OPEN_READ_WRITE),
+            _ => Err(error),
+        })
         .map_err(|source| ThreadsError::Rows { path: database.to_owned(), source })
 }
 

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::de::DeserializeOwned;
 use serde::ser::SerializeMap as _;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::usage::{UsageAnswer, UsageDeclared};
@@ -25,15 +26,42 @@ pub struct Reply<R = Value> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Refusal>,
     /// What the candidate says of its own work.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub claims: Claims,
+}
+
+/// Nobody relies on what is claimed, so a value of the wrong form is as none.
+fn lenient<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned + Default,
+{
+    Ok(serde_json::from_value(Value::deserialize(deserializer)?).unwrap_or_default())
+}
+
+/// The same for numbers by name, each by itself.
+fn lenient_numbers<'de, D>(deserializer: D) -> Result<BTreeMap<String, u64>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let all: BTreeMap<String, Value> = lenient(deserializer)?;
+    let number = |(name, value)| Some((name, number::required::deserialize(value).ok()?));
+    Ok(all.into_iter().filter_map(number).collect())
+}
+
+/// The same for one number.
+fn lenient_number<'de, D>(deserializer: D) -> Result<Option<i64>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    Ok(number::optional::deserialize(Value::deserialize(deserializer)?).unwrap_or_default())
 }
 
 const fn nothing<R>() -> Option<R> {
     None
 }
 
-fn null_is_empty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+fn null_is_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Option::<String>::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
@@ -42,27 +70,33 @@ fn null_is_empty<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<St
 #[serde(default)]
 pub struct Claims {
     /// Nanoseconds of each phase.
+    #[serde(deserialize_with = "lenient_numbers")]
     pub phases_ns: BTreeMap<String, u64>,
     /// Work counters.
+    #[serde(deserialize_with = "lenient_numbers")]
     pub counters: BTreeMap<String, u64>,
     /// Distributions of times in nanoseconds: each the compressed V2 encoding of HdrHistogram with
     /// three digits, in base64.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "BTreeMap::is_empty")]
     pub histograms: BTreeMap<String, String>,
     /// Why it took the mode that it took.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The highest row id that it saw.
-    #[serde(with = "number::optional", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        serialize_with = "number::optional::serialize",
+        deserialize_with = "lenient_number",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub cursor: Option<i64>,
     /// Whether it wrote its memo.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub persisted: Option<bool>,
     /// What went wrong without making the answer wrong.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
     /// The most memory that its process had at once.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub peak_memory_bytes: Option<u64>,
 }
 

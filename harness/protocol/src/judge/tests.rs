@@ -153,3 +153,22 @@ fn numbers_above_2_to_the_53_may_be_strings_and_usage_is_summed_to_what_is_decla
     );
     assert!(serde_json::from_str::<crate::UsageRow>(r#"{"input":-1}"#).is_err());
 }
+
+#[test]
+fn claims_of_the_wrong_form_are_as_none_and_void_no_answer() {
+    for (claims, counters) in [
+        ("null", vec![]),
+        ("[1]", vec![]),
+        (r#"{"counters":3,"cursor":"x","persisted":1,"phases_ns":null,"histograms":[]}"#, vec![]),
+        (
+            r#"{"counters":{"a":"1152921504606846976","b":-1,"c":1.5,"d":7}}"#,
+            vec![("a".to_owned(), 1 << 60), ("d".to_owned(), 7)],
+        ),
+    ] {
+        let line = GOOD.replace("}}}", &format!("}}}},\"claims\":{claims}}}"));
+        let outcome = judge(&scan(), &seen(&line, End::Code(0)));
+        let Outcome::Answered(_, said) = outcome else { panic!("{claims}: {outcome:?}") };
+        assert_eq!(said.counters, counters.into_iter().collect(), "{claims}");
+        assert_eq!(said.cursor, None, "{claims}");
+    }
+}

@@ -121,7 +121,7 @@ pub(crate) fn is_line(line: &[u8], kind: &str, payload: &str) -> bool {
     time_on.get(TIME..).and_then(|from_type| from_type.strip_suffix(b"\n")) == Some(rest.as_bytes())
 }
 
-/// Files below a folder.
+/// Histories below a folder. What else a store keeps there is its own affair.
 fn histories(folder: &Path) -> u64 {
     let mut folders: Vec<PathBuf> = vec![folder.to_owned()];
     let mut files = 0;
@@ -130,9 +130,27 @@ fn histories(folder: &Path) -> u64 {
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 folders.push(entry.path());
             } else {
-                files += 1;
+                let name = entry.file_name();
+                let name = name.to_string_lossy();
+                files += u64::from(name.starts_with("rollout-") && name.ends_with(".jsonl"));
             }
         }
     }
     files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_histories_are_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let day = folder.path().join("2026/11/20");
+        std::fs::create_dir_all(&day).unwrap();
+        for name in ["rollout-a.jsonl", "rollout-b.jsonl", "rollout-a.jsonl.lock", "notes"] {
+            std::fs::write(day.join(name), "").unwrap();
+        }
+        assert_eq!(histories(folder.path()), 2);
+    }
 }

@@ -243,7 +243,7 @@ fn asked_of(contract: Contract, path: &Path, memo: Option<PathBuf>) -> Ask {
     match contract {
         Contract::Trace => Ask::Scan(ScanAsked {
             database: path.into(),
-            memo: None,
+            memo,
             since: None,
             until: None,
             force: false,
@@ -257,5 +257,24 @@ fn asked_of(contract: Contract, path: &Path, memo: Option<PathBuf>) -> Ask {
             database: None,
             force: false,
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_keeps_a_memo_gets_one() {
+        for contract in [Contract::Trace, Contract::Usage] {
+            let folder = tempfile::tempdir().unwrap();
+            let (request, _) = Raw::UnknownField.prepare(contract, folder.path(), true).unwrap();
+            let memo = match request.ask {
+                Ask::Scan(asked) => asked.memo,
+                Ask::Usage(asked) => asked.memo,
+                ask => panic!("{ask:?}"),
+            };
+            assert_eq!(memo.unwrap().0, folder.path().join("memo"));
+        }
     }
 }
