@@ -41,7 +41,7 @@ const LIMIT: u64 = 10_000;
 /// How half a line begins.
 const TORN: &str = r#"{"timestamp":"2026-11-20T20:37:24.062Z","type":"event_msg","payload":{"x":""#;
 
-/// How it goes on: longer than the lines that follow, so that one written over it leaves some of it.
+/// How long it goes on: a line that follows is shorter, so that one written over it leaves a rest.
 const LONG: usize = 100_000;
 
 /// What happens to a store.
