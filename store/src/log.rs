@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{CachedStatement, Connection, OpenFlags, TransactionBehavior, params_from_iter};
+use rusqlite::{Connection, OpenFlags, ToSql, TransactionBehavior, params_from_iter};
 
 use crate::error::{Error, Result};
 use crate::files::require_database;
@@ -272,22 +272,32 @@ impl TraceLog {
     }
 }
 
-/// Rows of one statement where a batch has that many. A statement opens the table and its indexes
-/// once, and the Codex CLI inserts a batch by one, too.
+/// Rows of one statement where there are that many: it opens the table and its indexes once.
 const AT_ONCE: usize = 16;
 
-/// What one statement takes each: [`AT_ONCE`] of them as long as there are, then one by one.
-fn groups<T>(all: &[T]) -> impl Iterator<Item = &[T]> {
-    let (whole, rest) = all.split_at(all.len() / AT_ONCE * AT_ONCE);
-    whole.chunks(AT_ONCE).chain(rest.chunks(1))
-}
-
-/// The statement for a whole group, and the one for a single row.
-fn prepare<'a>(
-    connection: &'a Connection,
+/// Executes a statement for all, [`AT_ONCE`] of them at a time and the rest one by one. Returns how
+/// many rows changed.
+fn execute<'a, T, V>(
+    connection: &Connection,
     sql: impl Fn(usize) -> String,
-) -> rusqlite::Result<(CachedStatement<'a>, CachedStatement<'a>)> {
-    Ok((connection.prepare_cached(&sql(AT_ONCE))?, connection.prepare_cached(&sql(1))?))
+    all: &'a [T],
+    values: impl Fn(&'a T) -> V,
+) -> rusqlite::Result<usize>
+where
+    V: IntoIterator<Item: ToSql>,
+{
+    let (whole, rest) = all.split_at(all.len() / AT_ONCE * AT_ONCE);
+    let mut changed = 0;
+    for (part, size) in [(whole, AT_ONCE), (rest, 1)] {
+        if part.is_empty() {
+            continue;
+        }
+        let mut statement = connection.prepare_cached(&sql(size))?;
+        for group in part.chunks(size) {
+            changed += statement.execute(params_from_iter(group.iter().flat_map(&values)))?;
+        }
+    }
+    Ok(changed)
 }
 
 fn insert_sql(rows: usize) -> String {
@@ -299,6 +309,10 @@ fn insert_sql(rows: usize) -> String {
     )
 }
 
+fn delete_sql(ids: usize) -> String {
+    format!("DELETE FROM logs WHERE id IN ({})", vec!["?"; ids].join(", "))
+}
+
 /// Inserts rows and prunes every partition they touch, within the transaction that is open.
 fn insert(
     connection: &Connection,
@@ -306,31 +320,23 @@ fn insert(
     limits: Retention,
     rows: &[LogRow<'_>],
 ) -> rusqlite::Result<BatchOutcome> {
-    let mut outcome = BatchOutcome { inserted: rows.len(), ..BatchOutcome::default() };
-    let (mut many, mut one) = prepare(connection, insert_sql)?;
-    for group in groups(rows) {
-        let insert = if group.len() == AT_ONCE { &mut many } else { &mut one };
-        insert.execute(params_from_iter(group.iter().flat_map(LogRow::values)))?;
-        outcome.last_id = connection.last_insert_rowid();
-    }
-    // The one connection that writes has inserted them in a row.
-    outcome.first_id = outcome.last_id + 1 - i64::try_from(rows.len()).unwrap_or(0);
+    execute(connection, insert_sql, rows, LogRow::values)?;
+    let last_id = connection.last_insert_rowid();
+    // Nobody else inserts within this transaction.
+    let first_id = last_id + 1 - i64::try_from(rows.len()).unwrap_or(0);
+    let mut outcome = BatchOutcome { first_id, last_id, inserted: rows.len(), pruned: 0 };
     if let Some(ledger) = &mut ledger {
-        for (id, row) in (outcome.first_id..).zip(rows) {
+        for (id, row) in (first_id..).zip(rows) {
             ledger.insert(row, id, row.estimated_bytes());
         }
     }
-    let delete_sql = |ids| format!("DELETE FROM logs WHERE id IN ({})", vec!["?"; ids].join(", "));
-    let (mut many, mut one) = prepare(connection, delete_sql)?;
     for partition in retention::touched(rows) {
-        let Some(ledger) = &mut ledger else {
-            outcome.pruned += retention::prune(connection, partition, limits)?;
-            continue;
+        outcome.pruned += match &mut ledger {
+            None => retention::prune(connection, partition, limits)?,
+            Some(ledger) => {
+                execute(connection, delete_sql, &ledger.prune(partition, limits), |id| [id])?
+            }
         };
-        for group in groups(&ledger.prune(partition, limits)) {
-            let delete = if group.len() == AT_ONCE { &mut many } else { &mut one };
-            outcome.pruned += delete.execute(params_from_iter(group))?;
-        }
     }
     Ok(outcome)
 }

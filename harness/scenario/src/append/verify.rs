@@ -55,7 +55,7 @@ pub(super) fn verify(
         }
     }
     if has_rows {
-        let there = histories(&home.join(SESSIONS));
+        let there = histories(&home.join(SESSIONS)).len() as u64;
         if there != found.histories {
             return Ok(Err(format!("there are {there} histories of {} threads", found.histories)));
         }
@@ -122,21 +122,20 @@ pub(crate) fn is_line(line: &[u8], kind: &str, payload: &str) -> bool {
 }
 
 /// Histories below a folder. What else a store keeps there is its own affair.
-fn histories(folder: &Path) -> u64 {
-    let mut folders: Vec<PathBuf> = vec![folder.to_owned()];
-    let mut files = 0;
+pub(crate) fn histories(folder: &Path) -> Vec<PathBuf> {
+    let (mut found, mut folders) = (Vec::new(), vec![folder.to_owned()]);
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 folders.push(entry.path());
-            } else {
-                let name = entry.file_name();
-                let name = name.to_string_lossy();
-                files += u64::from(name.starts_with("rollout-") && name.ends_with(".jsonl"));
+            } else if name.starts_with("rollout-") && name.ends_with(".jsonl") {
+                found.push(entry.path());
             }
         }
     }
-    files
+    found
 }
 
 #[cfg(test)]
@@ -151,6 +150,6 @@ mod tests {
         for name in ["rollout-a.jsonl", "rollout-b.jsonl", "rollout-a.jsonl.lock", "notes"] {
             std::fs::write(day.join(name), "").unwrap();
         }
-        assert_eq!(histories(folder.path()), 2);
+        assert_eq!(histories(folder.path()).len(), 2);
     }
 }

@@ -59,7 +59,7 @@ impl Program {
         command
             .args(arguments)
             .env("TRACERIG_CACHE_DIR", self.cache())
-            // Nobody reads where an error was made, and to find it out takes longer than the rest.
+            // Nobody reads where an error was made, and it takes long to find out.
             .env("RUST_LIB_BACKTRACE", "0")
             .current_dir(self.folder.path());
         command.stdin(Stdio::null());

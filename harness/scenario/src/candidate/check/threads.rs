@@ -27,7 +27,7 @@ use tracerig_protocol::{
 };
 use tracerig_store::threads::{Mode, SESSIONS, schema};
 
-use crate::append::verify::{is_first, is_line};
+use crate::append::verify::{histories, is_first, is_line};
 use crate::candidate::host::Candidate;
 use crate::candidate::oracle::right_answer;
 use crate::worker::append;
@@ -159,18 +159,9 @@ impl Store {
     }
 
     fn histories(&self, thread: u8) -> Vec<PathBuf> {
-        let (mut found, mut folders) = (Vec::new(), vec![self.home.join(SESSIONS)]);
         let end = format!("-{}.jsonl", thread_id(thread));
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                    folders.push(entry.path());
-                } else if entry.file_name().to_string_lossy().ends_with(&end) {
-                    found.push(entry.path());
-                }
-            }
-        }
-        found
+        let is_its = |path: &PathBuf| path.to_string_lossy().ends_with(&end);
+        histories(&self.home.join(SESSIONS)).into_iter().filter(is_its).collect()
     }
 
     /// What is wrong with the store.
