@@ -41,6 +41,25 @@ fn bodies_keep_their_storage_class_and_every_byte() {
 }
 
 #[test]
+fn a_batch_of_any_length_stands_in_its_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = TraceLog::open(folder.path().join("logs")).unwrap();
+    let mut due = Vec::new();
+    for length in [1, 15, 16, 17, 40, 128] {
+        let bodies: Vec<String> = (0..length).map(|at| format!("{at} of {length}")).collect();
+        let rows: Vec<LogRow<'_>> = bodies.iter().map(|body| text(1, body.as_bytes())).collect();
+        let outcome = log.insert_batch(&rows).unwrap();
+        assert_eq!((outcome.first_id, outcome.inserted), (due.len() as i64 + 1, length));
+        due.extend(bodies);
+        assert_eq!(outcome.last_id, due.len() as i64);
+    }
+    let reader = Connection::open(log.path()).unwrap();
+    let mut statement = reader.prepare("SELECT feedback_log_body FROM logs ORDER BY id").unwrap();
+    let found = statement.query_map([], |row| row.get(0)).unwrap();
+    assert_eq!(found.collect::<Result<Vec<String>, _>>().unwrap(), due);
+}
+
+#[test]
 fn a_new_log_is_a_wal_database() {
     let folder = tempfile::tempdir().unwrap();
     let log = TraceLog::open(folder.path().join("logs")).unwrap();

@@ -29,7 +29,7 @@ fn ids(log: &TraceLog) -> Vec<i64> {
 fn random_rows(numbers: &mut Numbers, clock: &mut i64) -> Vec<LogRow<'static>> {
     let threads = [None, None, Some("a"), Some("b"), Some("")];
     let processes = [None, Some("p"), Some("q")];
-    let count = 1 + numbers.below(12);
+    let count = 1 + numbers.below(40);
     let row = |_| {
         *clock += i64::try_from(numbers.below(3)).unwrap();
         // Now and then a row is older than its predecessors.
