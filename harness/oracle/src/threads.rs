@@ -41,21 +41,39 @@ pub enum ThreadsError {
         /// What SQLite said.
         source: rusqlite::Error,
     },
+    /// A thread has several rows.
+    #[error("{path}: there are {rows} rows of {threads} threads; each has one")]
+    Several {
+        /// The database.
+        path: PathBuf,
+        /// How many rows there are.
+        rows: usize,
+        /// How many threads they are of.
+        threads: usize,
+    },
 }
 
 /// The rows of a database of threads, by id. What a process that was killed had not committed is
 /// rolled back, as by whoever opens the database next.
 ///
 /// # Errors
-/// [`ThreadsError::Rows`].
+/// [`ThreadsError::Rows`] and [`ThreadsError::Several`].
 pub fn rows(database: &Path) -> Result<BTreeMap<String, Row>, ThreadsError> {
-    let read = |flags| rows_through(&Connection::open_with_flags(database, flags)?);
-    read(OpenFlags::SQLITE_OPEN_READ_ONLY)
+    let read = |flags| all_rows(&Connection::open_with_flags(database, flags)?);
+    let all = read(OpenFlags::SQLITE_OPEN_READ_ONLY)
         .or_else(|error| match error.sqlite_error_code() {
             Some(ErrorCode::ReadOnly) => read(OpenFlags::SQLITE_OPEN_READ_WRITE),
             _ => Err(error),
         })
-        .map_err(|source| ThreadsError::Rows { path: database.to_owned(), source })
+        .map_err(|source| ThreadsError::Rows { path: database.to_owned(), source })?;
+    let rows = all.len();
+    let by_id: BTreeMap<_, _> = all.into_iter().collect();
+    let threads = by_id.len();
+    if threads == rows {
+        Ok(by_id)
+    } else {
+        Err(ThreadsError::Several { path: database.to_owned(), rows, threads })
+    }
 }
 
 /// The rows of a database of threads that is open already, by id.
@@ -63,9 +81,14 @@ pub fn rows(database: &Path) -> Result<BTreeMap<String, Row>, ThreadsError> {
 /// # Errors
 /// What SQLite says.
 pub fn rows_through(connection: &Connection) -> rusqlite::Result<BTreeMap<String, Row>> {
+    all_rows(connection).map(BTreeMap::from_iter)
+}
+
+/// Every row, with its id.
+fn all_rows(connection: &Connection) -> rusqlite::Result<Vec<(String, Row)>> {
     let mut statement = connection.prepare_cached("SELECT * FROM threads")?;
     let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
-    let mut found = BTreeMap::new();
+    let mut found = Vec::new();
     let mut cursor = statement.query([])?;
     while let Some(row) = cursor.next()? {
         let mut columns = Row::new();
@@ -80,7 +103,7 @@ pub fn rows_through(connection: &Connection) -> rusqlite::Result<BTreeMap<String
             columns.insert(name.clone(), value);
         }
         let id = columns.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
-        found.insert(id, columns);
+        found.push((id, columns));
     }
     Ok(found)
 }

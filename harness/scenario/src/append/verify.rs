@@ -112,13 +112,21 @@ pub(crate) fn is_first(line: &[u8], thread: &str) -> bool {
     line["type"] == "session_meta" && line["payload"]["id"] == thread
 }
 
-/// Whether `line` is of this kind and payload, whatever its time.
+/// Whether `line` is of this kind and payload, at whatever time.
 pub(crate) fn is_line(line: &[u8], kind: &str, payload: &str) -> bool {
     const BEFORE: &[u8] = br#"{"timestamp":""#;
-    const TIME: usize = "2026-11-20T20:37:24.062Z".len();
-    let rest = format!(r#"","type":"{kind}","payload":{payload}}}"#);
-    let Some(time_on) = line.strip_prefix(BEFORE) else { return false };
-    time_on.get(TIME..).and_then(|from_type| from_type.strip_suffix(b"\n")) == Some(rest.as_bytes())
+    const TIME: &[u8] = b"0000-00-00T00:00:00.000Z";
+    let rest = format!("\",\"type\":\"{kind}\",\"payload\":{payload}}}\n");
+    let time_on = line.strip_prefix(BEFORE);
+    let parts = time_on.and_then(|time_on| time_on.split_at_checked(TIME.len()));
+    parts.is_some_and(|(time, from_type)| is_like(time, TIME) && from_type == rest.as_bytes())
+}
+
+/// Whether `text` is `pattern` with other digits.
+pub(crate) fn is_like(text: &[u8], pattern: &[u8]) -> bool {
+    let is_right =
+        |(byte, of): (&u8, &u8)| if *of == b'0' { byte.is_ascii_digit() } else { byte == of };
+    text.len() == pattern.len() && text.iter().zip(pattern).all(is_right)
 }
 
 /// Histories below a folder. What else a store keeps there is its own affair.
@@ -151,5 +159,19 @@ mod tests {
             std::fs::write(day.join(name), "").unwrap();
         }
         assert_eq!(histories(folder.path()).len(), 2);
+    }
+
+    #[test]
+    fn a_line_has_a_time_in_milliseconds_of_utc() {
+        let is_right = |time: &str| {
+            let line = format!("{{\"timestamp\":\"{time}\",\"type\":\"a\",\"payload\":{{}}}}\n");
+            is_line(line.as_bytes(), "a", "{}")
+        };
+        assert!(is_right("2026-11-20T20:37:24.062Z"));
+        for wrong in
+            ["2026-11-20 20:37:24.062Z", "2026-11-20T20:37:24.06ZZ", "2026-11-20T20:37:24Z"]
+        {
+            assert!(!is_right(wrong), "{wrong}");
+        }
     }
 }

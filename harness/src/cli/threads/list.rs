@@ -97,7 +97,8 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         ListError::Cursor(error) => usage(&error),
         error => error.into(),
     })?;
-    let code = tell(&repaired.flaws, &repaired.skipped, &repaired.failures);
+    let code =
+        tell((&place, repaired.files), &repaired.flaws, &repaired.skipped, &repaired.failures);
     match arguments.format {
         Format::Json => output::print_json(&json!({
             "threads": page.rows.iter().map(document).collect::<Vec<_>>(),

@@ -167,9 +167,22 @@ fn watched<T>(doing: &str, sweep: impl FnOnce(Watch<'_>) -> T) -> T {
     done
 }
 
-/// Tells what was left out, what was skipped and what failed, and gives the exit code that it leads
-/// to: histories with broken lines have their rows, threads that failed have none.
-fn tell(flaws: &Flaws, skipped: &Skipped, failures: &[Error]) -> Code {
+/// Tells what was left out of a number of files, what was skipped and what failed, and gives the exit
+/// code that it leads to: histories with broken lines have their rows, threads that failed have
+/// none.
+fn tell(
+    (found, files): (&Found, u64),
+    flaws: &Flaws,
+    skipped: &Skipped,
+    failures: &[Error],
+) -> Code {
+    if files == 0 && skipped.iter().next().is_none() && failures.is_empty() {
+        let folder = found.sessions.base().display();
+        output::say(&format!(
+            "tracerig: warning: {folder}: no files rollout-*.jsonl below it. Name the home of \
+             Codex, ~/.codex as a rule"
+        ));
+    }
     tell_lines(&flaws.problems, flaws.problem_count);
     for ((path, torn), more) in by_kind(&flaws.torn, |_| ()) {
         output::say(&format!("tracerig: warning: {}{}", torn_end(path, *torn), like_this(more)));

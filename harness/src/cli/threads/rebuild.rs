@@ -31,7 +31,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         })
     })?;
     let elapsed = start.elapsed();
-    let code = tell(&done.flaws, &done.skipped, &done.failures);
+    let code = tell((&place, done.files), &done.flaws, &done.skipped, &done.failures);
     if done.is_cut_short {
         return Err(Interrupted.into());
     }

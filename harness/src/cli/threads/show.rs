@@ -39,7 +39,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     let repaired = place.repair()?;
     let row = Rows::open(&place.database, place.options.busy_timeout)?.read(arguments.id)?;
     let Some(row) = row else {
-        tell(&repaired.flaws, &repaired.skipped, &repaired.failures);
+        tell((&place, repaired.files), &repaired.flaws, &repaired.skipped, &repaired.failures);
         let folder = place.sessions.base().display();
         anyhow::bail!(
             "{folder}: there is no row of thread {}; list the threads to see which there are",

@@ -39,7 +39,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
     let done = watched("verifying", |watch| {
         verify(&place.sessions, &place.database, &place.options, watch)
     })?;
-    let code = tell(&done.flaws, &done.skipped, &done.failures);
+    let code = tell((&place, done.files), &done.flaws, &done.skipped, &done.failures);
     if done.is_cut_short {
         return Err(Interrupted.into());
     }

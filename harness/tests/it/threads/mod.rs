@@ -144,6 +144,7 @@ fn a_table_fits_into_80_columns() {
     let ran = program.run(&["threads", "list", text(&empty)]);
     ended(&ran, 0);
     assert_eq!(ran.out, "no threads\n");
+    assert!(ran.err.contains("empty: no files rollout-*.jsonl below it"), "{}", ran.err);
 }
 
 #[test]

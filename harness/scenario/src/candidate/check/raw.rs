@@ -15,6 +15,10 @@ use super::super::host::Candidate;
 use super::super::oracle::{Oracle, right_answer};
 use super::threads;
 
+/// What came of a request or a history: whether it is offered, or the kind of its fault, and what
+/// was found.
+pub(super) type Done = io::Result<Result<bool, (&'static str, String)>>;
+
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Raw {
@@ -143,16 +147,26 @@ impl Raw {
 
     /// Asks, and gives the way in which the answer breaks the rule. `Ok(false)`: it does not offer
     /// that.
-    pub(super) fn run(
-        self,
-        contract: Contract,
-        candidate: &mut Candidate,
-        folder: &Path,
-    ) -> io::Result<Result<bool, (&'static str, String)>> {
+    pub(super) fn run(self, contract: Contract, candidate: &mut Candidate, folder: &Path) -> Done {
         let (request, line) =
             self.prepare(contract, folder, candidate.said().can(Capability::Memo))?;
         let ask = request.ask.clone();
         let outcome = candidate.launch_line(request, &line, None)?.outcome;
+        // An indefinite error leaves open whether it was done.
+        let is_done = match &outcome {
+            Outcome::Refused(refusal) if !refusal.kind.is_definite() => None,
+            outcome => Some(matches!(outcome, Outcome::Answered(..))),
+        };
+        let judged = self.judged(candidate, &ask, outcome)?;
+        if let (Ok(_), Ask::Append(asked), Some(is_done)) = (&judged, &ask, is_done)
+            && let Some(told) = threads::wrong_after_first(asked, is_done)?
+        {
+            return Ok(Err(("wrong", told)));
+        }
+        Ok(judged)
+    }
+
+    fn judged(self, candidate: &Candidate, ask: &Ask, outcome: Outcome) -> Done {
         let fault = |fault: Fault, detail: String| Ok(Err((fault.name(), detail)));
         match (self, outcome) {
             (Self::NotJson | Self::Nothing, Outcome::Refused(_)) => Ok(Ok(true)),
@@ -161,7 +175,7 @@ impl Raw {
                 Outcome::Faulty(Finding { fault: Fault::Crashed | Fault::WrongId, .. }),
             ) => Ok(Ok(true)),
             (Self::UnknownField | Self::OddName | Self::ByteName, outcome) => {
-                let right = right_answer(&ask)?;
+                let right = right_answer(ask)?;
                 let declared = candidate.said().usage.as_ref();
                 let expected = Expected { right: &right, earlier: &[], again: None, declared };
                 match outcome.against(&expected) {

@@ -27,7 +27,8 @@ use tracerig_protocol::{
 };
 use tracerig_store::threads::{Mode, SESSIONS, schema};
 
-use crate::append::verify::{histories, is_first, is_line};
+use super::raw::Done;
+use crate::append::verify::{histories, is_first, is_like, is_line};
 use crate::candidate::host::Candidate;
 use crate::candidate::oracle::right_answer;
 use crate::worker::append;
@@ -59,9 +60,6 @@ enum Step {
     Refused(u8),
 }
 
-/// What came of a history, in the words of [`super::Raw`].
-type Done = io::Result<Result<bool, (&'static str, String)>>;
-
 fn thread_id(thread: u8) -> String {
     format!("01a00000-0000-7000-8000-0000000000{thread:02}")
 }
@@ -72,6 +70,16 @@ pub(crate) fn first(home: &Path) -> AppendAsked {
     let items = vec![Item { kind: "event_msg".to_owned(), payload }];
     let appends = vec![Append { thread: thread_id(1), items }];
     AppendAsked { home: WirePath(home.to_owned()), appends }
+}
+
+/// What is wrong with a home after the request of [`first`], which was accepted or was not.
+pub(super) fn wrong_after_first(asked: &AppendAsked, is_in: bool) -> io::Result<Option<String>> {
+    let mut store = Store::new(asked.home.0.clone())?;
+    for Append { items, .. } in asked.appends.iter().filter(|_| is_in) {
+        store.is_due(1, items.clone());
+    }
+    store.due.entry(1).or_default();
+    store.wrong()
 }
 
 /// A store, and what must be in it.
@@ -145,11 +153,15 @@ impl Store {
                 } else if !items.is_empty() {
                     self.late.remove(&thread);
                 }
-                let lines = items.into_iter().map(|item| (item.kind, item.payload));
-                self.due.entry(thread).or_default().extend(lines);
+                self.is_due(thread, items);
             }
         }
         Some(Ask::Append(asked))
+    }
+
+    fn is_due(&mut self, thread: u8, items: Vec<Item>) {
+        let lines = items.into_iter().map(|item| (item.kind, item.payload));
+        self.due.entry(thread).or_default().extend(lines);
     }
 
     fn tear(&self, thread: u8) -> io::Result<()> {
@@ -209,6 +221,10 @@ impl Store {
             return Ok(Some("earlier bytes of its history have changed".to_owned()));
         }
         let name = path.strip_prefix(&self.home).unwrap_or(path).to_string_lossy().into_owned();
+        let day = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+        if !is_like(day.as_bytes(), b"sessions/0000/00/00") {
+            return Ok(Some(format!("its history is in `{day}` instead of sessions/YYYY/MM/DD")));
+        }
         let mut replay = Replay::new(&thread_id(thread), &name);
         let (mut end, mut count, mut is_replayed) = (0, 0_usize, false);
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {

@@ -45,6 +45,32 @@ fn what_is_lost_changed_or_glued_is_found() {
 }
 
 #[test]
+fn a_history_in_another_folder_and_a_second_row_are_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let asked = first(folder.path());
+    assert_eq!(wrong_after_first(&asked, false).unwrap(), None);
+    append::append(&asked, Mode::default()).unwrap();
+    assert_eq!(wrong_after_first(&asked, true).unwrap(), None);
+    let told = wrong_after_first(&asked, false).unwrap().unwrap();
+    assert!(told.contains("it has a history, and nothing was appended"), "{told}");
+    let database = rusqlite::Connection::open(folder.path().join(schema::FILE_NAME)).unwrap();
+    database
+        .execute_batch(
+            "CREATE TABLE twice AS SELECT * FROM threads; INSERT INTO twice SELECT * FROM threads; \
+             DROP TABLE threads; ALTER TABLE twice RENAME TO threads",
+        )
+        .unwrap();
+    let told = wrong_after_first(&asked, true).unwrap().unwrap();
+    assert!(told.contains("there are 2 rows of 1 threads"), "{told}");
+    let sessions = folder.path().join(SESSIONS);
+    let year = std::fs::read_dir(&sessions).unwrap().next().unwrap().unwrap().path();
+    std::fs::rename(&year, sessions.join("new")).unwrap();
+    database.execute_batch("DELETE FROM threads").unwrap();
+    let told = wrong_after_first(&asked, true).unwrap().unwrap();
+    assert!(told.contains("instead of sessions/YYYY/MM/DD"), "{told}");
+}
+
+#[test]
 fn a_row_may_be_late_until_its_thread_is_appended_to_again() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = Store::new(folder.path().to_owned()).unwrap();
