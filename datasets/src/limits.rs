@@ -289,8 +289,9 @@ impl<'a> Checked<'a> {
     }
 
     fn out_of_range(&self, path: &str, at: usize, number: &str, range: Option<Range>) -> Wrong {
-        let shown =
-            if number.len() > 40 { format!("{}...", &number[..40]) } else { number.to_owned() };
+        // What is no number is in it up to the end of the line, in any script.
+        let end = number.char_indices().nth(40).map(|(end, _)| end);
+        let shown = end.map_or_else(|| number.to_owned(), |end| format!("{}...", &number[..end]));
         let range = range.map_or_else(|| "a shorter number".to_owned(), |range| range.to_string());
         self.at(at, format!("`{path}` is {shown}; give {range}"))
     }
@@ -346,6 +347,9 @@ mod tests {
             assert!(detail.contains("`facts.rows`") && detail.contains("from 2 to 5"), "{detail}");
             assert!(detail.contains(&number[..number.len().min(40)]), "{detail}");
         }
+        let strange = format!("1_0{}", "\u{3000}7".repeat(40));
+        let Wrong { detail, .. } = refused(&format!("[facts]\nrows = {strange}"));
+        assert!(detail.contains("..."), "{detail}");
         for right in ["1", "2", "2.5", "1e-300"] {
             assert!(Checked::new(&format!("scale = {right}"), LIMITS).is_ok(), "{right}");
         }
