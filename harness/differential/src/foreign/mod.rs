@@ -48,10 +48,29 @@ pub trait Foreign: Send + Debug {
 /// How a process is ended in the middle of what it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Interruption {
-    /// By SIGKILL after this time.
+    /// By SIGKILL after this time, or later if launches are slower than [`Self::QUICK`].
     Kill(Duration),
     /// By SIGTERM, about half-way.
     Cancel,
+}
+
+impl Interruption {
+    /// How long the launches take that the times of kills are written for. One that takes twice as
+    /// long is killed after twice the time, but not long after its end. Otherwise an interpreter
+    /// would be killed each time before it has begun.
+    pub const QUICK: Duration = Duration::from_millis(5);
+
+    /// After which time a process is ended, if a whole launch takes `whole`.
+    #[must_use]
+    pub fn after(self, whole: Duration) -> Duration {
+        match self {
+            Self::Kill(after) => {
+                let slower = (whole.as_secs_f64() / Self::QUICK.as_secs_f64()).max(1.0);
+                after.mul_f64(slower).min(after.max(whole * 2))
+            }
+            Self::Cancel => whole / 2,
+        }
+    }
 }
 
 /// Opens a candidate once for each thread of a search.
@@ -166,5 +185,23 @@ impl From<crate::trace::Error> for Error {
             crate::trace::Error::Io(error) => Self::Io(error),
             other => Self::Impossible(other.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slow_programs_are_killed_later() {
+        let after = |micros, whole| {
+            Interruption::Kill(Duration::from_micros(micros)).after(Duration::from_millis(whole))
+        };
+        assert_eq!(after(1000, 1), Duration::from_millis(1));
+        assert_eq!(after(1000, 60), Duration::from_millis(12));
+        // Such a launch has ended by then; nobody waits for longer.
+        assert_eq!(after(100_000, 60), Duration::from_millis(120));
+        assert_eq!(after(100_000, 2), Duration::from_millis(100));
+        assert_eq!(Interruption::Cancel.after(Duration::from_millis(60)).as_millis(), 30);
     }
 }

@@ -37,8 +37,8 @@ const CANCELLED_WITHIN: Duration = Duration::from_secs(1);
 /// Digits of the id of a request whose launch is measured.
 const MEASURED_DIGITS: usize = 8;
 
-/// Half of what a launch takes, as long as none was made.
-const HALF_WAY: Duration = Duration::from_millis(20);
+/// What a launch takes, as long as none was made.
+const UNKNOWN: Duration = Duration::from_millis(40);
 
 /// What a request asks for beside its answer.
 #[derive(Clone, Debug, Default)]
@@ -116,7 +116,8 @@ pub struct Candidate {
     pub(crate) guarded: Guarded,
     /// The data before the next launch, if somebody has looked at them already.
     pub(crate) before: Option<Guard>,
-    half: Duration,
+    /// What the last launch that ended of itself took.
+    whole: Duration,
     serving: Option<Child>,
     starter: Option<Starter>,
     // Ends last.
@@ -178,7 +179,7 @@ impl Candidate {
             with: With::default(),
             guarded: Guarded::default(),
             before: None,
-            half: HALF_WAY,
+            whole: UNKNOWN,
             serving: None,
             starter: None,
             _place: place,
@@ -314,16 +315,15 @@ impl Candidate {
             Err(error) if is_ours(&error) => return Err(error),
             Err(error) => return Ok(not_started(request, &error)),
         };
-        match interruption {
-            None => {}
-            Some(Interruption::Kill(after)) => {
-                std::thread::sleep(after);
-                child.kill();
-            }
-            Some(Interruption::Cancel) => {
-                std::thread::sleep(self.half);
+        if let Some(how) = interruption {
+            // Writing its request took a part of that, if it began to read late.
+            let since = child.started().elapsed();
+            std::thread::sleep(how.after(self.whole).saturating_sub(since));
+            if how == Interruption::Cancel {
                 child.terminate();
                 child.limit(Some(CANCELLED_WITHIN));
+            } else {
+                child.kill();
             }
         }
         let start = child.started();
@@ -331,7 +331,7 @@ impl Candidate {
         let end = end_of(&ended, cut)?;
         let wall = ended.at - start;
         if interruption.is_none() && matches!(end, End::Code(0)) {
-            self.half = wall / 2;
+            self.whole = wall;
         }
         let left = watch::left_behind(&self.mark);
         let left = left.first().map(|name| format!("{name} outlived it"));

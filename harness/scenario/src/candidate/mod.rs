@@ -21,6 +21,6 @@ pub(crate) use guard::{Guard, Guarded};
 pub(crate) use host::{Begun, With, under};
 pub use host::{Candidate, Launch, Served};
 pub(crate) use opener::open;
-pub use opener::{NotOpened, Opened, opened_counting};
+pub use opener::{Counts, NotOpened, Opened, opened_counting};
 pub use shipped::{SHIPPED, Shipped, shipped};
 pub use words::split;

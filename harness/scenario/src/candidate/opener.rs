@@ -16,19 +16,49 @@ use super::host::Candidate;
 /// The cases in which every request is a separate process.
 const FRESH: Share = Share::one_in(50);
 
+/// What became of the requests of histories.
+#[derive(Debug, Default)]
+pub struct Counts {
+    answered: AtomicU64,
+    ended: [AtomicU64; 2],
+}
+
+impl Counts {
+    pub(crate) fn asked(&self, is_answered: bool) {
+        self.answered.fetch_add(u64::from(is_answered), Ordering::Relaxed);
+    }
+
+    /// Requests that were answered, rightly or not.
+    #[must_use]
+    pub fn answered(&self) -> u64 {
+        self.answered.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn interrupted(&self, outcome: &Outcome) {
+        let place = usize::from(outcome.answer().is_some());
+        self.ended[place].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Launches that were killed or cancelled before they had answered, and those that were so
+    /// afterwards, since the last call.
+    pub(crate) fn take_interrupted(&self) -> (u64, u64) {
+        let [before, after] = &self.ended;
+        (before.swap(0, Ordering::Relaxed), after.swap(0, Ordering::Relaxed))
+    }
+}
+
 /// A candidate that answers histories.
 #[derive(Debug)]
 struct Answering {
     candidate: Candidate,
     serves: bool,
-    /// Requests that were answered, rightly or not.
-    answers: Arc<AtomicU64>,
+    counts: Arc<Counts>,
 }
 
 impl Answering {
-    fn new(mut candidate: Candidate, answers: Arc<AtomicU64>) -> Self {
+    fn new(mut candidate: Candidate, counts: Arc<Counts>) -> Self {
         candidate.guarded = Guarded::Contents;
-        Self { candidate, serves: false, answers }
+        Self { candidate, serves: false, counts }
     }
 }
 
@@ -50,13 +80,15 @@ impl Foreign for Answering {
         } else {
             self.candidate.launch(ask)?.outcome
         };
-        self.answers.fetch_add(u64::from(outcome.answer().is_some()), Ordering::Relaxed);
+        self.counts.asked(outcome.answer().is_some());
         Ok(outcome)
     }
 
     fn interrupt(&mut self, ask: &Ask, how: Interruption) -> io::Result<Outcome> {
         self.candidate.stop_serving();
-        Ok(self.candidate.interrupt(ask, how)?.outcome)
+        let outcome = self.candidate.interrupt(ask, how)?.outcome;
+        self.counts.interrupted(&outcome);
+        Ok(outcome)
     }
 }
 
@@ -64,13 +96,13 @@ impl Foreign for Answering {
 struct Opens {
     definition: Definition,
     limit: Duration,
-    answers: Arc<AtomicU64>,
+    counts: Arc<Counts>,
 }
 
 impl Opener for Opens {
     fn open(&self) -> io::Result<Box<dyn Foreign>> {
         match open(&self.definition, self.limit)? {
-            Ok(candidate) => Ok(Box::new(Answering::new(candidate, Arc::clone(&self.answers)))),
+            Ok(candidate) => Ok(Box::new(Answering::new(candidate, Arc::clone(&self.counts)))),
             Err(fault) => Err(io::Error::other(fault.to_string())),
         }
     }
@@ -107,8 +139,7 @@ pub(crate) fn open(definition: &Definition, limit: Duration) -> io::Result<Opene
     })
 }
 
-/// A candidate for a search. `named` is the option that names it again; `answers` counts the
-/// requests that it answers, rightly or not.
+/// A candidate for a search. `named` is the option that names it again.
 ///
 /// # Errors
 /// This machine has no room for temporary files.
@@ -116,12 +147,12 @@ pub fn opened_counting(
     definition: &Definition,
     limit: Duration,
     named: &str,
-    answers: Arc<AtomicU64>,
+    counts: Arc<Counts>,
 ) -> io::Result<Opened<foreign::Candidate>> {
     Ok(open(definition, limit)?.map(|candidate| foreign::Candidate {
         version: candidate.named(),
         contracts: candidate.said().contracts.clone(),
-        opener: Arc::new(Opens { definition: definition.clone(), limit, answers }),
+        opener: Arc::new(Opens { definition: definition.clone(), limit, counts }),
         named: named.to_owned(),
         processes: FRESH,
     }))

@@ -58,6 +58,13 @@ pub(super) fn told(report: &Report) -> String {
         part(level.known, "known to fail");
         part(level.unsupported, "unsupported");
         part(level.not_run, "not run after five failures of one kind");
+        if level.ended_early + level.ended_late > 0 {
+            parts.push(format!(
+                "{} of {} launches ended before their answer",
+                level.ended_early,
+                level.ended_early + level.ended_late
+            ));
+        }
         if !level.note.is_empty() {
             parts = vec![format!("    - {}", level.note)];
         }

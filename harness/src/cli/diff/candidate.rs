@@ -1,13 +1,12 @@
 //! A candidate in the place of our scanner, as `--candidate` names it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tracerig_differential::foreign::Candidate;
 use tracerig_protocol::Contract;
 
-use crate::candidate::{Definition, NotOpened, opened_counting};
+use crate::candidate::{Counts, Definition, NotOpened, opened_counting};
 use crate::cli::output;
 use crate::cli::{Code, Usage};
 
@@ -22,11 +21,11 @@ pub(super) fn candidate(
     run: impl FnOnce(Candidate) -> anyhow::Result<Code>,
 ) -> anyhow::Result<Code> {
     let definition = Definition::named(named).map_err(|error| Usage(error.to_string()))?;
-    let answers = Arc::<AtomicU64>::default();
-    match opened_counting(&definition, LIMIT, named, Arc::clone(&answers))? {
+    let counts = Arc::<Counts>::default();
+    match opened_counting(&definition, LIMIT, named, Arc::clone(&counts))? {
         Ok(candidate) if candidate.offers(contract) => {
             let code = run(candidate)?;
-            if code == Code::MISMATCH && answers.load(Ordering::Relaxed) == 0 {
+            if code == Code::MISMATCH && counts.answered() == 0 {
                 let name = &definition.name;
                 output::say(&format!(
                     "tracerig: {name}: not-running: it answered none of its requests"

@@ -167,7 +167,7 @@ fn watched<T>(doing: &str, sweep: impl FnOnce(Watch<'_>) -> T) -> T {
     done
 }
 
-/// Tells what was left out of a number of files, what was skipped and what failed, and gives the exit
+/// Tells what was left out of so many files, what was skipped and what failed, and gives the exit
 /// code that it leads to: histories with broken lines have their rows, threads that failed have
 /// none.
 fn tell(

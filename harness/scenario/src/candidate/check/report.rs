@@ -53,6 +53,10 @@ pub struct LevelReport {
     pub unsupported: u64,
     /// Cases that were not executed, after five failures of one kind.
     pub not_run: u64,
+    /// Launches that were killed or cancelled before they had answered.
+    pub ended_early: u64,
+    /// Launches that had answered by then: they say nothing of this level.
+    pub ended_late: u64,
     /// Cases that failed.
     pub failures: Vec<Failure>,
     /// Why it does not apply to this contract; empty where it does.
@@ -97,6 +101,8 @@ impl LevelReport {
             known: 0,
             unsupported: 0,
             not_run: 0,
+            ended_early: 0,
+            ended_late: 0,
             failures: Vec::new(),
             note: "",
         }

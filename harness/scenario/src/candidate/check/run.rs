@@ -5,7 +5,6 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tracerig_differential::archive::CandidateArchive;
@@ -21,7 +20,7 @@ use super::report::{Failure, LevelReport, Report, Verdict};
 use crate::candidate::definition::Definition;
 use crate::candidate::guard::Guarded;
 use crate::candidate::host::Candidate;
-use crate::candidate::opener::{NotOpened, opened_counting};
+use crate::candidate::opener::{Counts, NotOpened, opened_counting};
 use crate::interrupt;
 
 /// So many failures of one kind end a level.
@@ -118,9 +117,9 @@ pub fn check(
     }
 
     seen(Level::Hello, 2);
-    let answers = Arc::new(AtomicU64::new(0));
+    let counts = Arc::<Counts>::default();
     let foreign =
-        match opened_counting(definition, options.limit, &options.option, Arc::clone(&answers))? {
+        match opened_counting(definition, options.limit, &options.option, Arc::clone(&counts))? {
             Ok(foreign) => foreign,
             Err(NotOpened::Unavailable(told)) => {
                 report.verdict = Verdict::Unavailable(told);
@@ -146,8 +145,7 @@ pub fn check(
     }
     report.levels.push(hello(options, &mut candidate)?);
 
-    let mut checking =
-        Checking { definition, options, candidate, failed: BTreeSet::new(), answers };
+    let mut checking = Checking { definition, options, candidate, failed: BTreeSet::new(), counts };
     let mut found = match contract {
         // A history of threads asks the candidate itself, and not by way of the subject.
         Contract::Trace | Contract::Threads => {
@@ -223,8 +221,7 @@ struct Checking<'a> {
     candidate: Candidate,
     /// Names of cases that failed, whether that is known or not.
     failed: BTreeSet<String>,
-    /// Requests that were answered, rightly or not.
-    answers: Arc<AtomicU64>,
+    counts: Arc<Counts>,
 }
 
 /// What came of a case.
@@ -237,7 +234,7 @@ enum Ran {
 impl Checking<'_> {
     /// Whether it answered anything.
     fn is_running(&self) -> bool {
-        self.answers.load(Ordering::Relaxed) > 0
+        self.counts.answered() > 0
     }
 
     /// The levels of fixed cases.
@@ -300,6 +297,7 @@ impl Checking<'_> {
                 }
             }
         }
+        (report.ended_early, report.ended_late) = self.counts.take_interrupted();
         Ok(report)
     }
 
@@ -319,9 +317,9 @@ impl Checking<'_> {
         }
         if let What::Threads(history) = &case.what {
             let folder = tempfile::tempdir()?;
-            let done = history.run(&mut self.candidate, folder.path())?;
+            let done = history.run(&mut self.candidate, &self.counts, folder.path())?;
             let is_answer = matches!(done, Ok(true) | Err(("wrong" | "not-refused", _)));
-            self.answers.fetch_add(u64::from(is_answer), Ordering::Relaxed);
+            self.counts.asked(is_answer);
             return Ok(match done {
                 Ok(true) => Ran::Passed,
                 Ok(false) => Ran::Unsupported,

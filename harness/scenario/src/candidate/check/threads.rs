@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! append 1 3 | 2 1       one launch: three lines on thread 1, then one on thread 2
-//! killed 500us: 1 4      the same, killed after that time
+//! killed 500us: 1 4      the same, killed after that time (see [`Interruption`])
 //! text 1 "a\u0000b"      a user message of this JSON string
 //! line 1 event_msg {}    a line of this type and payload
 //! tear 1                 somebody's last line breaks off
@@ -30,6 +30,7 @@ use tracerig_store::threads::{Mode, SESSIONS, schema};
 use super::raw::Done;
 use crate::append::verify::{histories, is_first, is_like, is_line};
 use crate::candidate::host::Candidate;
+use crate::candidate::opener::Counts;
 use crate::candidate::oracle::right_answer;
 use crate::worker::append;
 
@@ -273,7 +274,7 @@ impl Store {
 
 impl History {
     /// Has `candidate` do it in `folder`. `Ok(false)`: it does not offer that.
-    pub(super) fn run(&self, candidate: &mut Candidate, folder: &Path) -> Done {
+    pub(super) fn run(&self, candidate: &mut Candidate, counts: &Counts, folder: &Path) -> Done {
         let mut store = Store::new(folder.join("data").join("home"))?;
         for (place, step) in self.0.iter().enumerate() {
             let fail =
@@ -285,7 +286,8 @@ impl History {
                 continue;
             };
             if let Step::Killed(after, _) = step {
-                candidate.interrupt(&ask, Interruption::Kill(*after))?;
+                let launch = candidate.interrupt(&ask, Interruption::Kill(*after))?;
+                counts.interrupted(&launch.outcome);
             } else {
                 let right = right_answer(&ask)?;
                 let expected =

@@ -10,10 +10,10 @@ case $request in
         ;;
     *'"ask":"append"'*)
         if [ "$1" = half ]; then
-            mkdir -p "$home/sessions"
+            mkdir -p "$home/sessions/2026/11/20"
             begin='{"timestamp":"2026-11-20T20:37:24.062Z","type":"session_meta"'
             printf '%s,"payload":{"id":"%s"}}\n{"timest' "$begin" "$thread" \
-                > "$home/sessions/rollout-2026-11-20T20-37-24-$thread.jsonl"
+                > "$home/sessions/2026/11/20/rollout-2026-11-20T20-37-24-$thread.jsonl"
         fi
         say '{"appends":1}'
         ;;
