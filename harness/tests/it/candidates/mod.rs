@@ -113,10 +113,14 @@ fn the_candidate_in_python_keeps_every_contract() {
     let Some(python) = python() else { return };
     let program = Program::new();
     let script = folder("candidates/python/candidate.py");
-    for contract in ["trace", "usage", "threads"] {
+    for (contract, interrupted) in [("trace", 7), ("usage", 7), ("threads", 5)] {
         let words = ["--contract", contract, "--histories", "20"];
         let (report, code) = check(&program, &words, &[&python, text(&script)]);
         assert_eq!((code, &report["verdict"]), (Some(0), &"passed".into()), "{report:#}");
+        let level = &report["levels"][4];
+        assert_eq!(level["level"], "cancel-kill");
+        let [early, late] = ["ended_early", "ended_late"].map(|name| level[name].as_u64().unwrap());
+        assert!(early > 0 && early + late == interrupted, "{level:#}");
     }
 }
 
