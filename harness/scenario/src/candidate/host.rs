@@ -317,8 +317,8 @@ impl Candidate {
         };
         if let Some(how) = interruption {
             // Writing its request took a part of that, if it began to read late.
-            let since = child.started().elapsed();
-            std::thread::sleep(how.after(self.whole).saturating_sub(since));
+            let due = how.after(self.whole).min(self.limit);
+            std::thread::sleep(due.saturating_sub(child.started().elapsed()));
             if how == Interruption::Cancel {
                 child.terminate();
                 child.limit(Some(CANCELLED_WITHIN));

@@ -77,7 +77,7 @@ pub(crate) fn first(home: &Path) -> AppendAsked {
 pub(super) fn wrong_after_first(asked: &AppendAsked, is_in: bool) -> io::Result<Option<String>> {
     let mut store = Store::new(asked.home.0.clone())?;
     for Append { items, .. } in asked.appends.iter().filter(|_| is_in) {
-        store.is_due(1, items.clone());
+        store.add_due(1, items.clone());
     }
     store.due.entry(1).or_default();
     store.wrong()
@@ -154,13 +154,13 @@ impl Store {
                 } else if !items.is_empty() {
                     self.late.remove(&thread);
                 }
-                self.is_due(thread, items);
+                self.add_due(thread, items);
             }
         }
         Some(Ask::Append(asked))
     }
 
-    fn is_due(&mut self, thread: u8, items: Vec<Item>) {
+    fn add_due(&mut self, thread: u8, items: Vec<Item>) {
         let lines = items.into_iter().map(|item| (item.kind, item.payload));
         self.due.entry(thread).or_default().extend(lines);
     }
