@@ -5,6 +5,7 @@
 //! append 1 3 | 2 1       one launch: three lines on thread 1, then one on thread 2
 //! killed 500us: 1 4      the same, killed after that time (see [`Interruption`])
 //! text 1 "a\u0000b"      a user message of this JSON string
+//! long 1 4100            a user message of so many characters
 //! line 1 event_msg {}    a line of this type and payload
 //! tear 1                 somebody's last line breaks off
 //! refused 1              a launch that must answer with an error: the payload is no object
@@ -56,6 +57,7 @@ enum Step {
     Append(Vec<(u8, usize)>),
     Killed(Duration, Vec<(u8, usize)>),
     Text(u8, String),
+    Long(u8, usize),
     Line(u8, String, String),
     Tear(u8),
     Refused(u8),
@@ -67,10 +69,14 @@ fn thread_id(thread: u8) -> String {
 
 /// The request that every store can answer.
 pub(crate) fn first(home: &Path) -> AppendAsked {
-    let payload = r#"{"type":"user_message","message":"hello"}"#.to_owned();
-    let items = vec![Item { kind: "event_msg".to_owned(), payload }];
-    let appends = vec![Append { thread: thread_id(1), items }];
+    let appends = vec![Append { thread: thread_id(1), items: vec![message("\"hello\"")] }];
     AppendAsked { home: WirePath(home.to_owned()), appends }
+}
+
+/// A user message of a JSON string.
+fn message(text: &str) -> Item {
+    let payload = format!(r#"{{"type":"user_message","message":{text}}}"#);
+    Item { kind: "event_msg".to_owned(), payload }
 }
 
 /// What is wrong with a home after the request of [`first`], which was accepted or was not.
@@ -124,9 +130,10 @@ impl Store {
                     *given += lines;
                 }
             }
-            Step::Text(thread, text) => {
-                let payload = format!(r#"{{"type":"user_message","message":{text}}}"#);
-                appends.push((*thread, vec![Item { kind: "event_msg".to_owned(), payload }]));
+            Step::Text(thread, text) => appends.push((*thread, vec![message(text)])),
+            Step::Long(thread, characters) => {
+                let text = format!("\"{}\"", "\u{e9}".repeat(*characters));
+                appends.push((*thread, vec![message(&text)]));
             }
             Step::Line(thread, kind, payload) => {
                 let item = Item { kind: kind.clone(), payload: payload.clone() };
@@ -370,6 +377,11 @@ impl Step {
                 serde_json::from_str::<String>(text).ok()?;
                 Some(Self::Text(thread(number)?, text.to_owned()))
             }
+            "long" => {
+                let (number, characters) = rest.split_once(' ')?;
+                let most = characters.parse().ok().filter(|characters| *characters <= LONG)?;
+                Some(Self::Long(thread(number)?, most))
+            }
             "line" => {
                 let (number, rest) = rest.split_once(' ')?;
                 let (kind, payload) = rest.split_once(' ')?;
@@ -409,6 +421,7 @@ impl fmt::Display for History {
                     writeln!(formatter, "killed {}us: {}", after.as_micros(), told(parts))
                 }
                 Step::Text(thread, text) => writeln!(formatter, "text {thread} {text}"),
+                Step::Long(thread, characters) => writeln!(formatter, "long {thread} {characters}"),
                 Step::Line(thread, kind, payload) => {
                     writeln!(formatter, "line {thread} {kind} {payload}")
                 }

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn a_history_is_written_as_it_is_read() {
-    let text = "append 1 3 | 2 1\nkilled 500us: 1 4\ntext 1 \"a\\u0000b\"\ntear 1\n\
+    let text = "append 1 3 | 2 1\nkilled 500us: 1 4\ntext 1 \"a\\u0000b\"\nlong 1 9\ntear 1\n\
                 line 1 event_msg {}\nrefused 1\n";
     assert_eq!(text.parse::<History>().unwrap().to_string(), text);
     for wrong in ["append 1", "append 100 1", "text 1 a", "killed 5: 1 1", "jump 1", "line 1 a 3"] {
