@@ -313,7 +313,7 @@ impl Candidate {
         let child = match child {
             Ok(child) => child,
             Err(error) if is_ours(&error) => return Err(error),
-            Err(error) => return Ok(not_started(request, &error)),
+            Err(error) => return Ok(Launch { confined, ..not_started(request, &error) }),
         };
         if let Some(how) = interruption {
             // Writing its request took a part of that, if it began to read late.

@@ -181,6 +181,19 @@ fn a_store_that_loses_lines_is_found_out() {
 }
 
 #[test]
+fn what_the_kernel_refuses_is_said_of_a_program_that_does_not_start_too() {
+    let program = Program::new();
+    let own = env!("CARGO_BIN_EXE_tracerig");
+    let words = ["--contract", "trace", "--case", "trace/answers/empty"];
+    let (fine, _) = check(&program, &words, &[own, "__worker", "scanner"]);
+    for command in ["false", "/nonexistent"] {
+        let (report, code) = check(&program, &words, &[command]);
+        assert_eq!((code, kinds(&report)), (Some(3), vec!["no-hello"]), "{report:#}");
+        assert_eq!(report["confined"], fine["confined"], "{report:#}");
+    }
+}
+
+#[test]
 fn known_failures_are_no_failures_until_they_pass() {
     let Some(python) = python() else { return };
     let program = Program::new();

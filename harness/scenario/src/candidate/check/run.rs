@@ -117,6 +117,7 @@ pub fn check(
     }
 
     seen(Level::Hello, 2);
+    report.confined = candidate.hello()?.confined;
     let counts = Arc::<Counts>::default();
     let foreign =
         match opened_counting(definition, options.limit, &options.option, Arc::clone(&counts))? {
@@ -133,7 +134,6 @@ pub fn check(
                 return Ok(report);
             }
         };
-    report.confined = candidate.hello()?.confined;
     report.candidate = candidate.named();
     if !candidate.said().offers(contract) {
         let offers: Vec<&str> =
