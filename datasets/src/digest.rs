@@ -11,7 +11,7 @@ use std::time::Duration;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 use sha2::{Digest, Sha256};
-use tracerig_store::files::open_regular;
+use tracerig_store::files::{immutable_uri, open_regular};
 use tracerig_store::schema::{COLUMNS, TABLE};
 use tracerig_store::stop::stoppable;
 
@@ -234,17 +234,7 @@ pub(crate) fn open_finished(path: &Path) -> Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
             | OpenFlags::SQLITE_OPEN_URI
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let escaped: String =
-            path.to_string_lossy().chars().fold(String::new(), |mut escaped, character| {
-                match character {
-                    '%' => escaped.push_str("%25"),
-                    '?' => escaped.push_str("%3f"),
-                    '#' => escaped.push_str("%23"),
-                    other => escaped.push(other),
-                }
-                escaped
-            });
-        stoppable(Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags)?)
+        stoppable(Connection::open_with_flags(immutable_uri(path), flags)?)
     };
     open().map_err(DatasetError::sqlite(path))
 }

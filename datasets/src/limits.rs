@@ -210,17 +210,18 @@ impl<'a> Checked<'a> {
     ) -> Result<(), Wrong> {
         for (key, value) in table {
             let name = key.get_ref();
-            if name.len() > MOST_TEXT_BYTES {
-                return Err(self.at(
-                    key.span().start,
-                    format!("a key has {} bytes; the limit is {MOST_TEXT_BYTES}", name.len()),
-                ));
-            }
             let length = path.len();
             if length > 0 {
                 path.push('.');
             }
             path.push_str(name);
+            if path.len() > MOST_TEXT_BYTES {
+                let detail = format!(
+                    "a key has {} bytes with the tables around it; the limit is {MOST_TEXT_BYTES}",
+                    path.len()
+                );
+                return Err(self.at(key.span().start, detail));
+            }
             self.values.push((path.clone(), value.span().start));
             self.value(path, value.span().start, value.get_ref(), limits)?;
             path.truncate(length);
@@ -379,6 +380,9 @@ mod tests {
         let key = |length: usize| format!("\n{} = 1", "k".repeat(length));
         assert!(Checked::new(&key(MOST_TEXT_BYTES), LIMITS).is_ok());
         assert_eq!(refused(&key(MOST_TEXT_BYTES + 1)).line, Some(2));
+        // Each value keeps its whole path.
+        let deep = format!("\n[{0}.{0}]\nk = 1", "k".repeat(MOST_TEXT_BYTES / 2));
+        assert!(refused(&deep).detail.contains("with the tables around it"));
         let array = |length: usize| format!("\nrows = [{}]", "1,".repeat(length));
         assert!(Checked::new(&array(MOST_VALUES), LIMITS).is_ok());
         assert!(refused(&array(MOST_VALUES + 1)).detail.contains("1001 values; the limit is 1000"));

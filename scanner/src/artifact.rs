@@ -89,6 +89,19 @@ fn is_of_someone_else(path: &Path) -> io::Result<bool> {
     Ok(ours * 2 < start.len() && start.iter().any(|&byte| byte != 0))
 }
 
+/// Fails if something is at `path` that no scan wrote. A link is replaced, not followed: what it
+/// leads to is not ours to judge.
+fn check_ours(path: &Path) -> io::Result<()> {
+    let kind = std::fs::symlink_metadata(path).map(|found| found.file_type());
+    let wrong = match kind {
+        Ok(kind) if kind.is_symlink() => return Ok(()),
+        Ok(kind) if !kind.is_file() => "not a regular file",
+        Ok(_) if is_of_someone_else(path)? => "not a memo",
+        _ => return Ok(()),
+    };
+    Err(io::Error::other(format!("{} is {wrong}, so it is left alone", path.display())))
+}
+
 /// What loading an artifact gave.
 #[derive(Debug)]
 pub(crate) enum Loaded {
@@ -296,17 +309,15 @@ pub(crate) fn replace<E: From<io::Error>>(
     if bytes.len() as u64 > MAX_BYTES {
         return Err(io::Error::other("it holds too many facts").into());
     }
-    // A link is replaced, not followed: what it leads to is not ours to judge.
-    let is_file = std::fs::symlink_metadata(path).is_ok_and(|found| found.is_file());
-    if is_file && is_of_someone_else(path)? {
-        return Err(io::Error::other("the file there is not a memo, so it is left alone").into());
-    }
+    check_ours(path)?;
     if ablated.has(Ablation::ArtifactRename) {
         return ablation::write_in_place(path, bytes, at_half, at_whole);
     }
     // Under the lock one name is enough, and with one name a process that is killed leaves at most
     // one file.
-    let temporary = Temporary(temporary(path), ablated);
+    let temporary = temporary(path);
+    check_ours(&temporary)?;
+    let temporary = Temporary(temporary, ablated);
     match std::fs::remove_file(&temporary.0) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
         _ => {}

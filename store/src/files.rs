@@ -1,9 +1,10 @@
 //! Opening files that anybody may have put there: regular ones only, without waiting for a writer
 //! that never comes.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, FileType, Metadata, OpenOptions};
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// What SQLite may open beside a database, as endings of its name.
@@ -28,6 +29,22 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
     let file = without_waiting(OpenOptions::new().read(true), false).open(path)?;
     regular(&file.metadata()?)?;
     Ok(file)
+}
+
+/// How SQLite opens a database that nobody writes, without leaving anything beside it: a URI of the
+/// bytes of its path, whatever they are.
+#[must_use]
+pub fn immutable_uri(path: &Path) -> PathBuf {
+    let mut uri = b"file:".to_vec();
+    for &byte in path.as_os_str().as_bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.') {
+            uri.push(byte);
+        } else {
+            uri.extend_from_slice(format!("%{byte:02X}").as_bytes());
+        }
+    }
+    uri.extend_from_slice(b"?immutable=1");
+    PathBuf::from(OsStr::from_bytes(&uri))
 }
 
 /// The bytes of a regular file, at most `limit`.
@@ -251,5 +268,11 @@ mod tests {
         assert!(
             require_database(&at("file")).unwrap_err().1.to_string().contains("a symbolic link")
         );
+    }
+
+    #[test]
+    fn a_uri_escapes_what_sqlite_would_read_as_syntax() {
+        let path = Path::new(OsStr::from_bytes(b"/a b/%?#\xff.sqlite"));
+        assert_eq!(immutable_uri(path).as_os_str(), "file:/a%20b/%25%3F%23%FF.sqlite?immutable=1");
     }
 }

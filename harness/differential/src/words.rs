@@ -90,16 +90,24 @@ impl<T: FromStr<Err = String> + Display> Words<T> for Word {
     }
 }
 
+/// Microseconds until a process is killed, at most: somebody waits for it.
+const MOST_MICROS: u64 = 10_000_000;
+
+/// The time of a text such as `500us`.
+pub(crate) fn micros(text: &str) -> Option<Duration> {
+    let micros = text.strip_suffix("us")?.parse().ok()?;
+    (micros <= MOST_MICROS).then(|| Duration::from_micros(micros))
+}
+
 /// Microseconds, as `500us`.
 pub(crate) struct Micros;
 
 impl Words<Duration> for Micros {
     fn read(&self, rest: &mut &str) -> Result<Duration, String> {
         let time = word(rest);
-        let micros = time.strip_suffix("us").and_then(|micros| micros.parse().ok());
-        micros
-            .map(Duration::from_micros)
-            .ok_or_else(|| format!("`{time}` is not a time: write for example 500us"))
+        micros(time).ok_or_else(|| {
+            format!("`{time}` is not a time of at most 10 s: write for example 500us")
+        })
     }
 
     fn write(&self, value: &Duration, text: &mut String) {

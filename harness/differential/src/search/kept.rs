@@ -36,12 +36,20 @@ pub fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
 /// The file cannot be read, is not a history, or has no operation.
 pub fn read<C: History>(path: &Path) -> Result<C, Error> {
     let named = || path.to_owned();
-    let failed = |source| Error::Read { path: named(), source };
+    let case: C = text(path)?.parse().map_err(|source| Error::Parse { path: named(), source })?;
+    if case.operations() == 0 { Err(Error::Empty { path: named() }) } else { Ok(case) }
+}
+
+/// The text of a history that was kept.
+///
+/// # Errors
+/// The file cannot be read, or is longer than a history may be.
+pub fn text(path: &Path) -> Result<String, Error> {
+    let failed = |source| Error::Read { path: path.to_owned(), source };
     let text = read_regular(path, LARGEST_HISTORY).map_err(failed)?;
     let text = String::from_utf8(text).map_err(|error| failed(io::Error::other(error)))?;
-    within_limits(&text).map_err(|source| Error::Parse { path: named(), source })?;
-    let case: C = text.parse().map_err(|source| Error::Parse { path: named(), source })?;
-    if case.operations() == 0 { Err(Error::Empty { path: named() }) } else { Ok(case) }
+    within_limits(&text).map_err(|source| Error::Parse { path: path.to_owned(), source })?;
+    Ok(text)
 }
 
 /// Whether a history has few enough operations to be executed, and numbers that can be added up.

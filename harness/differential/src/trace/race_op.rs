@@ -7,6 +7,7 @@ use std::time::Duration;
 use tracerig_scanner::Point;
 
 use super::data_op::DataOp;
+use crate::words::micros;
 
 /// Processes that run at once, each a new one, on the same database and memo.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,15 +104,15 @@ impl FromStr for Kill {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` says not when: write for example 40us after start");
+        let wrong =
+            || format!("`{text}` says not when, within 10 s: write for example 40us after start");
         let (time, name) = text.split_once(" after ").ok_or_else(wrong)?;
-        let after =
-            time.strip_suffix("us").and_then(|micros| micros.parse().ok()).ok_or_else(wrong)?;
+        let after = micros(time).ok_or_else(wrong)?;
         let point = Point::ALL.into_iter().find(|point| point.name() == name);
         if name != START && point.is_none() {
             return Err(wrong());
         }
-        Ok(Self { after: Duration::from_micros(after), from: point })
+        Ok(Self { after, from: point })
     }
 }
 

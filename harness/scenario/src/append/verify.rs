@@ -5,7 +5,11 @@ use std::path::{Path, PathBuf};
 
 use tracerig_datasets::Conversation;
 use tracerig_oracle::threads::{self as oracle, Replay, Row, ThreadsError};
+use tracerig_store::files::open_regular;
 use tracerig_store::threads::{Item, SESSIONS, schema};
+
+/// Bytes of a history that are looked at, at most.
+const MOST_HISTORY_BYTES: u64 = 1 << 30;
 
 /// What a launch was to append, and where.
 #[derive(Debug)]
@@ -75,6 +79,9 @@ fn one<'a>(
         Some(row) => row["rollout_path"].as_str().unwrap_or_default().to_owned(),
         None => format!("{thread}.jsonl"),
     };
+    if let Some(why) = unreadable(&home.join(&path)) {
+        return Ok(Some(why));
+    }
     let mut replay = Replay::new(thread, &path);
     // A history begins with a line that the store writes of itself.
     let own = u64::from(row.is_some());
@@ -104,6 +111,18 @@ fn one<'a>(
     let Some(row) = row else { return Ok(None) };
     found.rows += 1;
     Ok(oracle::difference(row, replay.row()))
+}
+
+/// Why a history is not read, if it is not: a store of others may have put anything there.
+pub(crate) fn unreadable(path: &Path) -> Option<String> {
+    match open_regular(path).and_then(|file| file.metadata()) {
+        Ok(found) if found.len() > MOST_HISTORY_BYTES => Some(format!(
+            "its history has {} bytes; the limit is {MOST_HISTORY_BYTES}",
+            found.len()
+        )),
+        Ok(_) => None,
+        Err(error) => Some(format!("its history cannot be read: {error}")),
+    }
 }
 
 /// Whether a history of a thread begins like this.

@@ -8,8 +8,12 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use tracerig_protocol::Contract;
 use tracerig_reports::record::CandidatePlan;
+use tracerig_store::files::read_regular;
 
 use super::words;
+
+/// Bytes of a definition, at most.
+const MOST_BYTES: u64 = 1 << 20;
 
 /// The name of the file in an author's repository.
 pub const FILE_NAME: &str = "tracerig-candidate.toml";
@@ -141,7 +145,8 @@ impl Definition {
     /// It cannot be read, or is not a definition.
     pub fn read(path: &Path) -> Result<Self, DefinitionError> {
         let named = || path.to_owned();
-        let text = std::fs::read_to_string(path)
+        let text = read_regular(path, MOST_BYTES)
+            .and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other))
             .map_err(|source| DefinitionError::Read { path: named(), source })?;
         let mut definition: Self = toml::from_str(&text)
             .map_err(|source| DefinitionError::Parse { path: named(), source: source.into() })?;

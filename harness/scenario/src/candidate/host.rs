@@ -2,14 +2,13 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read as _, Seek, SeekFrom};
+use std::io::{self, Seek, SeekFrom};
 use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use sha2::{Digest, Sha256};
 use tracerig_differential::foreign::Interruption;
 use tracerig_protocol::{
     Answer, Ask, End, Fault, Finding, Handicap, Hello, Outcome, Request, Seen, VERSION, judge,
@@ -20,6 +19,7 @@ use super::confine::Starter;
 use super::definition::Definition;
 use super::guard::{Guard, Guarded};
 use crate::child::{self, Child, Streams};
+use crate::command::digest;
 use crate::interrupt::{self, TempFolder};
 use crate::platform::{self, Ended, Exit, Io};
 use crate::watch::{self, Cut, Limits};
@@ -214,14 +214,7 @@ impl Candidate {
     /// # Errors
     /// It cannot be read.
     pub fn sha256(&self) -> io::Result<String> {
-        let (mut file, mut digest) = (File::open(&self.program)?, Sha256::new());
-        let mut piece = vec![0; 1 << 16];
-        loop {
-            match file.read(&mut piece)? {
-                0 => return Ok(base16ct::lower::encode_string(&digest.finalize())),
-                read => digest.update(&piece[..read]),
-            }
-        }
+        Ok(base16ct::lower::encode_string(&digest(&self.program)?.0))
     }
 
     /// Asks it who it is, and remembers that.

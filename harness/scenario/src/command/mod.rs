@@ -12,6 +12,7 @@ mod ready;
 
 pub use definition::{ARM, Keys, on};
 pub use judge::EXACT;
+pub(crate) use ready::digest;
 
 use super::Kind;
 

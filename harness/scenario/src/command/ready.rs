@@ -1,13 +1,13 @@
 //! The command scenario made ready: files, and how launches are made and judged.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use tracerig_reports::ByteSize;
 use tracerig_reports::record::{self, Cache, CommandPlan, Launch, Output, SampleState};
+use tracerig_store::files::open_regular;
 
 use super::definition::Command;
 use super::judge::{self, Known};
@@ -96,7 +96,8 @@ impl Commands {
         }
         let resident_before = self.files.bring(cache)?;
         let input = self.command.input.as_ref().map(Path::new);
-        let input = input.map(|path| File::open(path).map_err(ScenarioError::io(path, "open it")));
+        let input =
+            input.map(|path| open_regular(path).map_err(ScenarioError::io(path, "open it")));
         let finished = match program.run_on(input.transpose()?) {
             Ok(finished) => finished,
             Err(error) => return Ok(failed(judge::not_running(program.argv(), &error))),
@@ -186,12 +187,12 @@ fn described(recipe: &str, files: &[String]) -> Result<record::Dataset, Scenario
     })
 }
 
-/// The digest of a file, and how many bytes it has.
-fn digest(path: &Path) -> io::Result<(Vec<u8>, u64)> {
-    let (mut file, mut digest, mut bytes) = (File::open(path)?, Sha256::new(), 0);
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
-    }
+/// The SHA-256 of a regular file, and how many bytes it has.
+///
+/// # Errors
+/// It is something else, or cannot be read; or a signal asked for the end.
+pub(crate) fn digest(path: &Path) -> io::Result<(Vec<u8>, u64)> {
+    let (mut file, mut digest, mut bytes) = (open_regular(path)?, Sha256::new(), 0);
     let mut piece = vec![0; 1 << 20];
     loop {
         interrupt::check()?;

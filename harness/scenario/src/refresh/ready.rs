@@ -77,9 +77,9 @@ impl Prepare for Refresh {
         let workplace = Workplace::new(&place.workplaces)?;
         let folder = workplace.path();
         let manifest = &dataset.manifest;
-        let blocks = manifest.files * 4096;
-        let trace_bytes = dataset.trace.manifest.file_bytes;
-        check_room(&folder, manifest.bytes + blocks + trace_bytes + ROOM_BESIDE)?;
+        let blocks = manifest.files.saturating_mul(4096);
+        let room = [manifest.bytes, blocks, dataset.trace.manifest.file_bytes, ROOM_BESIDE];
+        check_room(&folder, room.into_iter().fold(0, u64::saturating_add))?;
         let home = folder.join("home");
         operations::copy_home(&dataset, &home, &mut watched(tell))?;
         let appended = definition.plan.appended_rows;

@@ -94,7 +94,8 @@ impl Prepare for Relaunch {
         let copies =
             changes.len() + usize::from(changes.contains(&Change::Replaced)) + usize::from(moves);
         let written = if moves { ROOM_WRITTEN } else { 0 };
-        check_room(&folder, copies as u64 * dataset.manifest.file_bytes + ROOM_BESIDE + written)?;
+        let copied = dataset.manifest.file_bytes.saturating_mul(copies as u64);
+        check_room(&folder, copied.saturating_add(ROOM_BESIDE + written))?;
         let mut owns = Owns::of(definition, place, &folder.join("own"));
         let mut guests = Guests::open(definition, &folder.join("candidates"), Guarded::Contents)?;
         let mut databases = BTreeMap::new();

@@ -74,7 +74,7 @@ fn what(arguments: &Arguments) -> anyhow::Result<(Contract, What)> {
         let what = match contract {
             Contract::Trace => What::Trace(kept::read::<trace::Case>(path).map_err(usage)?),
             Contract::Threads => {
-                let text = std::fs::read_to_string(path)?;
+                let text = kept::text(path).map_err(usage)?;
                 What::Threads(text.parse().map_err(|error: ParseError| Usage(error.to_string()))?)
             }
             Contract::Usage => What::Archive(kept::read::<archive::Case>(path).map_err(usage)?),

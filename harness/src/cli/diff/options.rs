@@ -117,8 +117,8 @@ fn replay<S: Subject>(options: &Options, file: &Path, subject: &S) -> anyhow::Re
     let operations = case.operations();
     let printed = match options.output.format {
         Format::Json => output::print_json(&serde_json::json!({
-            "file": file, "operations": operations, "found": found, "outside": counted,
-            "remarks": subject.remarks(),
+            "file": file.display().to_string(), "operations": operations, "found": found,
+            "outside": counted, "remarks": subject.remarks(),
         })),
         Format::Table => {
             let told = match &found {

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use tracerig_scanner::archive::{self, Session, Slot, Tier, Used};
 
 use super::{Arguments, Home};
-use crate::cli::Usage;
+use crate::cli::{Usage, output};
 
 /// Seconds of the quarter-hours that results are kept by.
 const QUARTER: i64 = 15 * 60;
@@ -67,7 +67,13 @@ struct Labels {
 impl View {
     pub(super) fn of(arguments: &Arguments) -> anyhow::Result<Self> {
         let zone = match &arguments.time_zone {
-            None => TimeZone::system(),
+            None => TimeZone::try_system().unwrap_or_else(|error| {
+                output::say(&format!(
+                    "tracerig: warning: the time zone of this system is not known, so days are \
+                     those of UTC: {error}. Name one with --time-zone"
+                ));
+                TimeZone::UTC
+            }),
             Some(name) => TimeZone::get(name).map_err(|error| {
                 Usage(format!(
                     "--time-zone {name}: {error}. Write a name such as Europe/Berlin, or UTC"

@@ -1,7 +1,9 @@
 //! What is not ours: folders that are no datasets, links, pipes and sockets where files are meant,
 //! and tables that are none.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -271,11 +273,17 @@ fn a_pipe_in_the_place_of_a_file_is_never_waited_for() {
         &["diff", "trace", "--replay", pipe_at],
         &["diff", "threads", "--replay", pipe_at],
         &["diff", "archive", "--replay", pipe_at],
+        &["candidate", "check", "--definition", pipe_at],
+        &["candidate", "check", "--contract", "trace", &format!("mine=@{pipe_at}")],
+        &["run", "command", "--samples", "1", "--files", pipe_at, "--cache", "cold", "--", "true"],
+        &["run", "command", "--samples", "1", "--input", pipe_at, "--", "true"],
     ] {
         let ran = run(&program, arguments);
         assert!(matches!(ran.code, Some(1 | 2)), "{arguments:?}: {ran:?}");
         assert!(ran.err.contains("a pipe"), "{arguments:?}: {}", ran.err);
     }
+    let ran = run(&program, &["candidate", "check", "--contract", "trace", "--", pipe_at]);
+    assert_eq!(ran.code, Some(3), "{ran:?}");
     // Locks of the cache.
     let folder = tiny(&program);
     let name = folder.file_name().unwrap().to_str().unwrap();
@@ -340,6 +348,68 @@ fn foreign_files_in_a_folder_given_as_memo() {
             assert_eq!(fs::read(memo.join(name)).unwrap(), b"somebody's letters");
         }
     }
+}
+
+#[test]
+fn what_is_in_the_place_of_a_memo_of_a_scan_is_left_alone() {
+    let program = Program::new();
+    let database = tiny(&program).join("logs_2.sqlite");
+    let scan = |memo: &Path| {
+        let ran = run(&program, &["scan", "--db", text(&database), "--memo", text(memo)]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        ran.err
+    };
+    let (pipe_at, memo, new) = (program.path("pipe"), program.path("m"), program.path(".m.new"));
+    pipe(&pipe_at);
+    assert!(scan(&pipe_at).contains("not a regular file"));
+    assert!(!fs::symlink_metadata(&pipe_at).unwrap().is_file());
+    fs::write(&new, "somebody's letters").unwrap();
+    assert!(scan(&memo).contains(".m.new is not a memo"));
+    assert_eq!(fs::read(&new).unwrap(), b"somebody's letters");
+    // What a killed scan left is replaced.
+    fs::remove_file(&new).unwrap();
+    scan(&memo);
+    fs::write(&new, &fs::read(&memo).unwrap()[..100]).unwrap();
+    fs::remove_file(&memo).unwrap();
+    scan(&memo);
+    assert!(memo.is_file() && !new.exists());
+}
+
+#[test]
+fn paths_that_are_not_utf_8_are_used_as_they_are() {
+    let program = Program::new();
+    let database = tiny(&program).join("logs_2.sqlite");
+    // SQLite would open the other one, if the name were changed.
+    let [theirs, other] = [&b"db\xff.sqlite"[..], "db\u{fffd}.sqlite".as_bytes()]
+        .map(|name| program.path("").join(OsStr::from_bytes(name)));
+    fs::copy(&database, &theirs).unwrap();
+    fs::copy(&database, &other).unwrap();
+    Connection::open(&other).unwrap().execute_batch("DELETE FROM logs WHERE id > 9").unwrap();
+    let mimic = |path: &Path| {
+        let mut command = program.command(&["dataset", "mimic", "--from"]);
+        Ran::of(&command.arg(path).output().unwrap())
+    };
+    let rows =
+        |ran: Ran| ran.out.lines().find(|line| line.starts_with("rows = ")).map(str::to_owned);
+    assert_eq!(rows(mimic(&theirs)), rows(mimic(&database)));
+    let history = program.path("").join(OsStr::from_bytes(b"h\xff.txt"));
+    fs::write(&history, "append request turn=1 at=1\nrelaunch\n").unwrap();
+    let mut command = program.command(&["diff", "trace", "--format", "json", "--replay"]);
+    let ran = Ran::of(&command.arg(&history).output().unwrap());
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+}
+
+#[test]
+fn a_time_zone_that_is_none_is_said() {
+    let program = Program::new();
+    let home = home(&program, "home");
+    let mut command = program.command(&["usage", text(&home), "--no-memo"]);
+    let ran = Ran::of(&command.env("TZ", "Europe/Belin").output().unwrap());
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(
+        ran.err.contains("days are those of UTC") && ran.err.contains("--time-zone"),
+        "{ran:?}"
+    );
 }
 
 #[test]

@@ -29,7 +29,7 @@ use tracerig_protocol::{
 use tracerig_store::threads::{Mode, SESSIONS, schema};
 
 use super::raw::Done;
-use crate::append::verify::{histories, is_first, is_like, is_line};
+use crate::append::verify::{histories, is_first, is_like, is_line, unreadable};
 use crate::candidate::host::Candidate;
 use crate::candidate::opener::Counts;
 use crate::candidate::oracle::right_answer;
@@ -223,6 +223,9 @@ impl Store {
         };
         if due.is_empty() && late.is_none() {
             return Ok(Some("it has a history, and nothing was appended to it".to_owned()));
+        }
+        if let Some(why) = unreadable(path) {
+            return Ok(Some(why));
         }
         let bytes = std::fs::read(path)?;
         if !bytes.starts_with(&known) {
