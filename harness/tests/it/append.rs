@@ -115,7 +115,7 @@ fn a_store_that_loses_reorders_or_lies_fails_the_run() {
         ("a line twice", "sed -i '5p' \"$history\"", Some("not the one")),
         ("a changed line", "sed -i '5s/e/a/3' \"$history\"", Some("not the one")),
         ("lines exchanged", "sed -i '5{h;d};6{G}' \"$history\"", Some("not the one")),
-        ("a lost history", "rm \"$history\"", Some("cannot read")),
+        ("a lost history", "rm \"$history\"", Some("cannot be read")),
     ];
     for arm in ["bare", "async"] {
         for (name, sabotage, wrong) in cases {

@@ -155,29 +155,40 @@ fn pipe(path: &Path) {
 }
 
 #[test]
-fn what_is_no_file_is_no_memo() {
+fn a_link_is_no_memo_and_is_replaced() {
     let (trace, _) = scanned();
     let memo = trace.memo();
-    let replaceable: [(&str, &dyn Fn()); 4] = [
-        ("a pipe", &|| pipe(&memo)),
-        ("a link to nothing", &|| symlink("nowhere", &memo).unwrap()),
-        ("a link to itself", &|| symlink("memo", &memo).unwrap()),
-        ("a socket", &|| drop(std::os::unix::net::UnixListener::bind(&memo).unwrap())),
-    ];
-    for (what, make) in replaceable {
+    for target in ["nowhere", "memo"] {
         std::fs::remove_file(&memo).unwrap();
-        make();
+        symlink(target, &memo).unwrap();
         is_replaced(&trace, "artifact");
-        assert!(std::fs::symlink_metadata(&memo).unwrap().is_file(), "{what}");
-        assert!(!trace.file("nowhere").exists(), "{what} was followed");
+        assert!(std::fs::symlink_metadata(&memo).unwrap().is_file(), "a link to {target}");
+        assert!(!trace.file("nowhere").exists(), "the link was followed");
     }
-    // A folder cannot be replaced by renaming: a warning for reading, and one for writing.
-    std::fs::remove_file(&memo).unwrap();
-    std::fs::create_dir(&memo).unwrap();
-    std::fs::write(memo.join("inside"), b"kept").unwrap();
-    let scan = trace.relaunch();
-    assert_scan(&scan, "full artifact", TURNS);
-    assert_eq!((scan.warnings.len(), scan.stats.persisted), (2, false), "{:?}", scan.warnings);
+}
+
+/// What is neither a file nor a link is not ours: a warning for reading, and one for writing.
+#[test]
+fn what_is_no_file_is_no_memo_and_stays() {
+    let (trace, _) = scanned();
+    let memo = trace.memo();
+    let folder = |path: &Path| {
+        std::fs::create_dir(path).unwrap();
+        std::fs::write(path.join("inside"), b"kept").unwrap();
+    };
+    let socket = |path: &Path| drop(std::os::unix::net::UnixListener::bind(path).unwrap());
+    let plants: [(&str, Plant<'_>); 3] =
+        [("a pipe", &pipe), ("a socket", &socket), ("a folder", &folder)];
+    for (what, make) in plants {
+        std::fs::remove_file(&memo).unwrap();
+        make(&memo);
+        let kind = std::fs::symlink_metadata(&memo).unwrap().file_type();
+        let scan = trace.relaunch();
+        assert_scan(&scan, "full artifact", TURNS);
+        let told = (scan.warnings.len(), scan.stats.persisted);
+        assert_eq!(told, (2, false), "{what}: {:?}", scan.warnings);
+        assert_eq!(std::fs::symlink_metadata(&memo).unwrap().file_type(), kind, "{what}");
+    }
     assert_eq!(std::fs::read(memo.join("inside")).unwrap(), b"kept");
 }
 
@@ -214,9 +225,9 @@ fn what_is_planted_beside_a_memo_is_not_used() {
                 "{name}: {what}"
             );
             assert!(!trace.file("nowhere").exists(), "{name}: {what} was followed");
-            // A lock that is none keeps the memo from being written; so does a temporary file that
-            // cannot be removed.
-            let writes = name == ".memo.new" && what != "a folder";
+            // A lock that is none keeps the memo from being written; so does what is not ours in
+            // the place of the temporary file. A link is replaced.
+            let writes = name == ".memo.new" && what.starts_with("a link");
             let expected = (writes, usize::from(!writes));
             assert_eq!((scan.stats.persisted, scan.warnings.len()), expected, "{name}: {what}");
             assert_eq!(std::fs::read(trace.memo()).unwrap() == before, !writes, "{name}: {what}");
