@@ -69,10 +69,10 @@ pub(crate) fn build(
         scale: options.scale,
         generator_version: crate::GENERATOR_VERSION,
         rows: digests.rows.len() as u64,
-        max_id: digests.rows.last().map_or(0, |(id, _)| *id),
+        max_id: digests.max_id(),
         inserted_rows: loaded.inserted_rows,
         inserted_bytes: loaded.inserted_bytes,
-        body_bytes: digests.rows.iter().map(|(_, bytes)| u64::from(*bytes)).sum(),
+        body_bytes: digests.body_bytes(),
         file_bytes: digests.file_bytes,
         pages: Pages {
             page_size: PAGE_SIZE,

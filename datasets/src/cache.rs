@@ -218,7 +218,7 @@ impl Cache {
         read(&self.folder.join(self.resolve(name)?))
     }
 
-    /// Compares a dataset's file and rows with the digests in its manifest.
+    /// Compares a dataset's file and rows with the digests and numbers in its manifest.
     ///
     /// # Errors
     /// As [`Cache::inspect`]; [`DatasetError::Damaged`] when they differ,
@@ -233,11 +233,10 @@ impl Cache {
         let dataset = Dataset { hold, ..self.inspect(&name)? };
         verify_file(&dataset, progress)?;
         let found = digest::of_database(&dataset.database, progress)?;
-        if found.rows_digest != dataset.manifest.rows_digest {
-            let detail = format!("its rows have the digest {}", found.rows_digest);
-            return Err(DatasetError::Damaged { path: dataset.database, detail });
+        match found.differs_from(&dataset.manifest) {
+            Some(detail) => Err(DatasetError::Damaged { path: dataset.database, detail }),
+            None => Ok(dataset),
         }
-        Ok(dataset)
     }
 
     /// Removes a dataset and returns its folder's path. One that is being built or taken is waited

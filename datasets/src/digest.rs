@@ -18,6 +18,7 @@ use tracerig_store::stop::stoppable;
 use crate::cache::{Progress, Stage};
 use crate::error::{DatasetError, Result};
 use crate::levels::{self, Counts, Levels};
+use crate::manifest::Manifest;
 
 /// Positions in [`COLUMNS`].
 const LEVEL_COLUMN: usize = 3;
@@ -43,6 +44,40 @@ pub(crate) struct Digests {
 impl Digests {
     pub(crate) fn has(&self, id: i64) -> bool {
         self.rows.binary_search_by_key(&id, |(id, _)| *id).is_ok()
+    }
+
+    pub(crate) fn max_id(&self) -> i64 {
+        self.rows.last().map_or(0, |(id, _)| *id)
+    }
+
+    pub(crate) fn body_bytes(&self) -> u64 {
+        self.rows.iter().map(|(_, bytes)| u64::from(*bytes)).sum()
+    }
+
+    /// What of its rows a manifest says otherwise, if anything.
+    pub(crate) fn differs_from(&self, manifest: &Manifest) -> Option<String> {
+        if self.rows_digest != manifest.rows_digest {
+            return Some(format!("its rows have the digest {}", self.rows_digest));
+        }
+        let of_database: [(&str, i128, i128); 6] = [
+            ("rows", self.rows.len() as i128, manifest.rows.into()),
+            ("the largest id", self.max_id().into(), manifest.max_id.into()),
+            ("bytes of bodies", self.body_bytes().into(), manifest.body_bytes.into()),
+            ("pages of rows", self.logs_pages.into(), manifest.pages.logs.into()),
+            ("threads", self.threads.into(), manifest.threads.into()),
+            ("processes", self.processes.into(), manifest.processes.into()),
+        ];
+        let wrong = of_database.iter().find(|(_, found, said)| found != said);
+        if let Some((what, found, said)) = wrong {
+            return Some(format!("{what}: {found}, and its manifest says {said}"));
+        }
+        let kinds = manifest.kinds.values();
+        let rows_of_kinds: u128 = kinds.map(|kind| u128::from(kind.rows)).sum();
+        if self.levels != manifest.levels {
+            return Some("its manifest says other levels of rows".to_owned());
+        }
+        (rows_of_kinds != self.rows.len() as u128)
+            .then(|| format!("its manifest has kinds of {rows_of_kinds} rows"))
     }
 }
 

@@ -103,7 +103,7 @@ fn copied(
     target.close().map_err(|(_, error)| failed(&database, error))?;
 
     let digests = digest::of_database(&database, report)?;
-    let body_bytes = digests.rows.iter().map(|(_, bytes)| u64::from(*bytes)).sum();
+    let (body_bytes, max_id) = (digests.body_bytes(), digests.max_id());
     let rows = digests.rows.len() as u64;
     let manifest = Manifest {
         name: "own".to_owned(),
@@ -117,7 +117,7 @@ fn copied(
         rows_digest: digests.rows_digest,
         file_digest: digests.file_digest,
         rows,
-        max_id: digests.rows.last().map_or(0, |(id, _)| *id),
+        max_id,
         inserted_rows: rows,
         inserted_bytes: body_bytes,
         body_bytes,

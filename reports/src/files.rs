@@ -12,8 +12,14 @@ use crate::{Error, Result};
 const PREFIX: &str = ".tracerig-";
 const SUFFIX: &str = ".tmp";
 
-/// What reports and records say somewhere in their beginning.
+/// What reports and records say somewhere in their beginning, where only a program says it.
 const NAME: &[u8] = b"tracerig";
+/// What is before the name then, without white space. After the last two, a version follows it.
+const BEFORE: [&[u8]; 8] =
+    [b"\"schema\":\"", b"<title>", b"<testsuitesname=\"", b"<!--", b"writtenby", b"|", b":", b"("];
+/// Bytes other than white space with which a file begins like an earlier one of ours: of a
+/// document in JSON, and of any other text.
+const ALIKE: [usize; 2] = [24, 16];
 const THEIRS: &str = "a file that tracerig did not write is there, which is not replaced";
 const LOOKED_AT: u64 = 1 << 20;
 
@@ -56,33 +62,49 @@ fn write(path: &Path, bytes: &[u8], replaces: bool) -> Result<()> {
     Ok(())
 }
 
-/// Whether [`write_whole`] could write a file to `path`, as far as can be seen without writing.
+/// Whether [`write_whole`] could write `bytes` to `path`, as far as can be seen without writing.
+/// Without bytes it cannot be seen that an earlier file begins like them.
 ///
 /// # Errors
 /// As [`write_whole`].
-pub fn check_writable(path: &Path) -> Result<()> {
+pub fn check_writable(path: &Path, bytes: &[u8]) -> Result<()> {
     let failed = |source| Error::Write { path: path.to_owned(), source };
-    if look(path).map_err(failed)? && !is_ours(path, b"").map_err(failed)? {
+    if look(path).map_err(failed)? && !is_ours(path, bytes).map_err(failed)? {
         return Err(failed(io::Error::other(THEIRS)));
     }
     temporary(folder_of(path)).map(drop).map_err(failed)
 }
 
-/// Whether the file at `path` is an earlier one of ours, told by its content: it names tracerig or
-/// begins as the new one does, or is empty.
+/// Whether the file at `path` is an earlier one of ours, told by its content: it is named as
+/// written by tracerig, or begins as the new one does, or is empty.
 fn is_ours(path: &Path, new: &[u8]) -> io::Result<bool> {
     let mut old = Vec::new();
     File::open(path)?.take(LOOKED_AT).read_to_end(&mut old)?;
-    let begins = |bytes: &[u8], count| -> Vec<u8> {
-        bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).take(count).collect()
+    old.retain(|byte| !byte.is_ascii_whitespace());
+    let begins_with = |count| {
+        let begin: Vec<u8> =
+            new.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).take(count).collect();
+        !begin.is_empty() && old.starts_with(&begin)
     };
     // Every page of HTML begins alike, and many a list in JSON.
     let alike = match new.first() {
         Some(b'<') => false,
-        Some(b'{' | b'[') => begins(&old, 24) == begins(new, 24),
-        _ => begins(&old, 8) == begins(new, 8),
+        Some(b'{' | b'[') => begins_with(ALIKE[0]),
+        _ => begins_with(ALIKE[1]),
     };
-    Ok(old.is_empty() || alike || old.windows(NAME.len()).any(|part| part == NAME))
+    Ok(old.is_empty() || alike || is_named(&old))
+}
+
+/// Whether `text`, without white space, says like a program that tracerig wrote it.
+fn is_named(text: &[u8]) -> bool {
+    let is_here = |at: usize| {
+        let (before, after) = (&text[..at], &text[at + NAME.len()..]);
+        let found = BEFORE.iter().position(|mark| before.ends_with(mark));
+        let is_version = after.first().is_some_and(u8::is_ascii_digit);
+        found.is_some_and(|mark| mark < BEFORE.len() - 2 || is_version)
+    };
+    (0..(text.len() + 1).saturating_sub(NAME.len()))
+        .any(|at| text[at..].starts_with(NAME) && is_here(at))
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -166,13 +188,24 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("report.html");
         let page = b"<!DOCTYPE html><title>tracerig: report</title>";
-        for theirs in ["<!DOCTYPE html><title>accounts</title>", "# Notes", "{\"a\": 1}"] {
+        for theirs in [
+            "<!DOCTYPE html><title>accounts</title>",
+            "# Notes on tracerig: how its runs went (tracerig is slow here)",
+            "{\"a\": \"tracerig\"}",
+        ] {
             std::fs::write(&path, theirs).unwrap();
             let error = write_whole(&path, page).unwrap_err();
             assert!(error.to_string().contains("did not write"), "{error}");
             assert_eq!(std::fs::read_to_string(&path).unwrap(), theirs);
         }
-        for ours in ["", "<html>tracerig: report of 4 runs"] {
+        for ours in [
+            "",
+            "<html><title>tracerig: report of 4 runs",
+            "{\n  \"schema\": \"tracerig.record\"}",
+            "| tracerig | 0.1.0, profile release |",
+            "- new HEAD: tracerig 0.1.0, revision 0123456789ab",
+            "A relaunch\n\nwritten by tracerig 0.1.0",
+        ] {
             std::fs::write(&path, ours).unwrap();
             write_whole(&path, page).unwrap();
         }
@@ -205,10 +238,12 @@ mod tests {
     fn a_write_replaces_what_was_there() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
-        write_whole(&path, b"report of tracerig, first, and longer").unwrap();
+        write_whole(&path, b"first, and longer, written by tracerig").unwrap();
         write_whole(&path, b"second").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"second");
         // One that begins as the new one does.
+        assert!(check_writable(&path, b"").is_err());
+        check_writable(&path, b"second").unwrap();
         write_whole(&path, b"second").unwrap();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
@@ -236,13 +271,13 @@ mod tests {
             for writer in 0..4_u8 {
                 let path = &path;
                 scope.spawn(move || {
-                    let text = format!("tracerig {writer} ").repeat(100);
+                    let text = format!("<!-- tracerig {writer} ").repeat(100);
                     (0..10).for_each(|_| write_whole(path, text.as_bytes()).unwrap());
                 });
             }
         });
         let left = std::fs::read(&path).unwrap();
-        assert!(left.len() == 1100 && left.chunks(11).all(|part| part == &left[..11]));
+        assert!(left.len() == 1600 && left.chunks(16).all(|part| part == &left[..16]));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 

@@ -35,6 +35,10 @@ pub(super) enum Format {
     Json,
 }
 
+/// The end of a text that is written to a file, by which the next one knows it for ours.
+pub(super) const WRITTEN_BY: &str =
+    concat!("\nwritten by tracerig ", env!("CARGO_PKG_VERSION"), "\n");
+
 /// Prints text for people, with control sequences escaped.
 pub(super) fn show(text: &str) -> anyhow::Result<()> {
     print(&plain(text))

@@ -135,7 +135,10 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         shown.records.append(&mut found);
     }
     if arguments.export.is_empty() {
-        let (name, text) = report(arguments, &shown)?;
+        let (name, mut text) = report(arguments, &shown)?;
+        if arguments.out.is_some() && arguments.format == Format::Terminal {
+            text.push_str(output::WRITTEN_BY);
+        }
         put(arguments.out.as_deref(), name, &text)?;
         return Ok(Code::FINE);
     }
@@ -360,7 +363,9 @@ fn exported(arguments: &Arguments, records: &[Record]) -> anyhow::Result<Code> {
     }
     if let Some(out) = &arguments.out {
         created(out)?;
-        files.iter().try_for_each(|(name, _)| check_writable(&out.join(name)))?;
+        files
+            .iter()
+            .try_for_each(|(name, text)| check_writable(&out.join(name), text.as_bytes()))?;
     }
     for (name, text) in &files {
         put(arguments.out.as_deref(), name, text)?;

@@ -82,6 +82,9 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
         output::say(&format!("tracerig: {note}"));
     }
     let rows = view.rows(&homes);
+    if let Some(warning) = show::cut_short(&rows) {
+        output::say(&format!("tracerig: warning: {warning}"));
+    }
     match arguments.output.format {
         Format::Json => output::print_json(&show::document(&homes, &view, &rows))?,
         Format::Table => {

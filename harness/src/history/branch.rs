@@ -19,6 +19,9 @@ const TRIES: u32 = 20;
 /// Bytes that git is asked for at once.
 const AT_ONCE: u64 = 32 << 20;
 
+/// Files of a branch that are looked at to see whether it has a history.
+const LOOKED_AT: usize = 16;
+
 /// A file of the branch.
 struct Item {
     is_file: bool,
@@ -117,6 +120,10 @@ pub(super) fn write(
             let what = format!("has the folder {}, so it is not one of a history", folder.name);
             return Err(HistoryError::NotHistory { name: name.to_owned(), what });
         }
+        if !items.is_empty() && !is_history(repository, &items)? {
+            let what = "has files, none of which is one of a history".to_owned();
+            return Err(HistoryError::NotHistory { name: name.to_owned(), what });
+        }
         if items.iter().any(|item| item.name == file) {
             let (place, what) = (format!("branch {name}"), format!("the file {file}"));
             return Err(HistoryError::Exists { place, what, remedy: "look at it with `git show`" });
@@ -145,6 +152,22 @@ pub(super) fn write(
         }
     }
     Ok(())
+}
+
+/// Whether one of the first files that may be entries is one.
+fn is_history(repository: &Path, items: &[Item]) -> Result<bool, HistoryError> {
+    let mut files = Files::default();
+    for item in items.iter().filter(|item| item.bytes <= LARGEST_ENTRY.bytes()).take(LOOKED_AT) {
+        let path = Path::new(&item.name);
+        if files.skips(path) {
+            continue;
+        }
+        let bytes = answer(repository, &["cat-file", "blob", &item.object], b"", REPOSITORY)?;
+        if files.add(path, &bytes).is_ok() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn git_with(repository: &Path, arguments: &[&str], input: &[u8]) -> Result<String, GitError> {

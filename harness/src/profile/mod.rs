@@ -8,16 +8,28 @@ mod stacks;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::time::Duration;
 
 use tracerig_reports::profile::{Counted, Profile, Unit};
 use tracerig_reports::record::SampleState;
 
+use crate::child::{Child, Streams};
 use crate::interrupt;
 use crate::scenario::{Definition, Program, Scenario, ScenarioError};
+use crate::watch::Limits;
 
 /// How many times longer a launch may take under a tool: Valgrind interprets every instruction.
 const LONGER: u32 = 100;
+
+/// Time that a tool gets to say its version.
+const LONGEST_VERSION: Duration = Duration::from_secs(10);
+
+/// Starts a tool whose output is read.
+fn started(command: &mut Command, longest: Duration) -> io::Result<Child> {
+    let limits = Limits { time: Some(longest), ..Limits::default() };
+    Child::start(command, &Streams::Read(&tempfile::tempfile()?), limits)
+}
 
 /// A tool that tells where time goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,8 +116,7 @@ impl Tool {
     #[must_use]
     pub fn is_there(self) -> bool {
         let mut command = Command::new(self.program());
-        command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        command.status().is_ok()
+        started(command.arg("--version"), LONGEST_VERSION).and_then(Child::finish).is_ok()
     }
 
     /// The words before a command that has the tool write what it sees into `file`.

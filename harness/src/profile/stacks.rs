@@ -2,37 +2,51 @@
 
 use std::io;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::time::Duration;
 
 use tracerig_reports::profile::Stacks;
+
+/// Time that `perf script` gets: it may look up many names.
+const LONGEST: Duration = Duration::from_secs(300);
 
 /// Adds the samples in a file of `perf record`.
 pub(super) fn add(stacks: &mut Stacks, file: &Path) -> io::Result<()> {
     let mut command = Command::new("perf");
     command.arg("script").arg("-i").arg(file).args(["--no-inline", "-F", "comm,ip,sym,dso"]);
-    let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output()?;
-    if !output.status.success() {
-        return Err(io::Error::other(format!("perf script: {}", output.status)));
+    let mut child = super::started(&mut command, LONGEST)?;
+    let mut sample = String::new();
+    loop {
+        // Each may be as long as an answer; all of them are as many as there are samples.
+        let line = child.answer()?;
+        if line.trim_ascii().is_empty() {
+            add_sample(stacks, &sample);
+            sample.clear();
+        }
+        if line.is_empty() {
+            break;
+        }
+        sample.push_str(&String::from_utf8_lossy(&line));
     }
-    of_script(stacks, &String::from_utf8_lossy(&output.stdout));
-    Ok(())
+    match child.finish()?.1.fault() {
+        Some(fault) => Err(io::Error::other(format!("perf script: {fault}"))),
+        None => Ok(()),
+    }
 }
 
-/// Adds the samples in what `perf script` writes: the command, then its functions from the
-/// innermost to the outermost, each behind its address and before its file; an empty line ends a
-/// sample.
-fn of_script(stacks: &mut Stacks, script: &str) {
-    for sample in script.split("\n\n") {
-        let mut lines = sample.trim_start_matches('\n').lines();
-        // The tool itself, before it becomes the program.
-        if lines.next().is_none_or(|command| command.trim() == "perf-exec") {
-            continue;
-        }
-        let mut functions: Vec<String> = lines.filter_map(function).collect();
-        functions.reverse();
-        if !functions.is_empty() {
-            *stacks.entry(functions.join(";")).or_default() += 1;
-        }
+/// Adds one sample of those that `perf script` writes with an empty line after each: the command,
+/// then its functions from the innermost to the outermost, each behind its address and before its
+/// file.
+fn add_sample(stacks: &mut Stacks, sample: &str) {
+    let mut lines = sample.trim_start_matches('\n').lines();
+    // The tool itself, before it becomes the program.
+    if lines.next().is_none_or(|command| command.trim() == "perf-exec") {
+        return;
+    }
+    let mut functions: Vec<String> = lines.filter_map(function).collect();
+    functions.reverse();
+    if !functions.is_empty() {
+        *stacks.entry(functions.join(";")).or_default() += 1;
     }
 }
 
@@ -65,7 +79,9 @@ mod tests {
                       (/tracerig)\n\n\
                       tracerig \n\t0 [unknown] ([unknown])\n\t  55d1 main (/a b/tracerig)\n\n";
         let mut stacks = Stacks::new();
-        of_script(&mut stacks, script);
+        for sample in script.split("\n\n") {
+            add_sample(&mut stacks, sample);
+        }
         let expected =
             [("[T: 4]::run;[libc.so.6]", 1), ("main;memchr::find", 2), ("main;[unknown]", 1)];
         assert_eq!(stacks, expected.map(|(stack, samples)| (stack.to_owned(), samples)).into());

@@ -155,6 +155,25 @@ fn a_changed_dataset_is_noticed_and_can_be_removed() {
 }
 
 #[test]
+fn a_manifest_that_says_other_numbers_is_noticed() {
+    let program = Program::new();
+    let database = built(&program.run(&["dataset", "build", "tiny"]));
+    let path = database.with_file_name("manifest.json");
+    let right = std::fs::read_to_string(&path).unwrap();
+    for pointer in ["/rows", "/max_id", "/body_bytes", "/threads", "/levels/trace", "/pages/logs"] {
+        let mut manifest: serde_json::Value = serde_json::from_str(&right).unwrap();
+        let number = manifest.pointer_mut(pointer).unwrap();
+        *number = (number.as_u64().unwrap() + 1).into();
+        std::fs::write(&path, manifest.to_string()).unwrap();
+        let verified = program.run(&["dataset", "verify", "tiny"]);
+        assert_eq!(verified.code, Some(1), "{pointer}: {verified:?}");
+        assert!(verified.err.contains("manifest says"), "{}", verified.err);
+    }
+    std::fs::write(&path, right).unwrap();
+    assert_eq!(program.run(&["dataset", "verify", "tiny"]).code, Some(0));
+}
+
+#[test]
 fn a_dataset_that_a_run_uses_is_not_removed() {
     let program = Program::new();
     // What a run holds as long as it lasts, here by this process.

@@ -150,7 +150,7 @@ fn contracts(
     arguments: &Arguments,
     definition: &Definition,
 ) -> anyhow::Result<(Vec<Contract>, bool)> {
-    let mut candidate = Candidate::open(definition, arguments.limit)?;
+    let mut candidate = Candidate::open(definition, arguments.limit).map_err(CheckError::Io)?;
     // The check says what is wrong with it.
     candidate.hello()?;
     let serves = candidate.said().can(tracerig_protocol::Capability::Serve);

@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 use tracerig_protocol::{Contract, ErrorKind, Outcome};
 
-use crate::candidate::check::cases;
+use crate::candidate::check::{CheckError, cases};
 use crate::candidate::{Candidate, Definition, FILE_NAME, SHIPPED, Shipped};
 use crate::cli::Code;
 use crate::cli::output::{self, Format, padded};
@@ -82,7 +82,7 @@ pub(super) fn main(arguments: &Arguments) -> anyhow::Result<Code> {
 }
 
 fn entry(definition: &Definition) -> anyhow::Result<Entry> {
-    let mut candidate = Candidate::open(definition, LIMIT)?;
+    let mut candidate = Candidate::open(definition, LIMIT).map_err(CheckError::Io)?;
     let state = match candidate.hello()?.outcome {
         Outcome::Answered(..) => "available".to_owned(),
         Outcome::Refused(refusal) if refusal.kind == ErrorKind::Unavailable => {

@@ -1,7 +1,6 @@
 //! `tracerig dataset list`: the recipes, and the datasets built from them.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
 
 use serde::Serialize;
 use tracerig_datasets::{Cache, Recipe};
@@ -9,7 +8,7 @@ use tracerig_reports::{ByteSize, units, wrapped};
 
 use super::{Shown, archive};
 use crate::cli::Code;
-use crate::cli::output::{self, Format, MOST_COLUMNS, counted, one_line, padded};
+use crate::cli::output::{self, Format, MOST_COLUMNS, MOST_OF_A_PATH, counted, one_line, padded};
 
 /// A recipe as it is listed.
 #[derive(Debug, Serialize)]
@@ -23,7 +22,7 @@ struct Offered {
 
 #[derive(Debug, Serialize)]
 struct Listing {
-    cache: PathBuf,
+    cache: String,
     recipes: Vec<Offered>,
     datasets: Vec<Shown>,
     archive_recipes: Vec<archive::Offered>,
@@ -40,7 +39,7 @@ pub(super) fn main(format: Format) -> anyhow::Result<Code> {
         seed: recipe.default_seed(),
     };
     let listing = Listing {
-        cache: cache.folder().to_owned(),
+        cache: cache.folder().display().to_string(),
         recipes: Recipe::all().iter().map(offered).collect(),
         datasets: cache.list()?.iter().map(Shown::of).collect(),
         archive_recipes: archive::Offered::all(),
@@ -87,7 +86,7 @@ fn listing_table(listing: &Listing) -> String {
         );
         text.push_str(&explained(why));
     }
-    let _ = writeln!(text, "\nDatasets in {}", output::path(&listing.cache));
+    let _ = writeln!(text, "\nDatasets in {}", one_line(&listing.cache, MOST_OF_A_PATH));
     if listing.datasets.is_empty() && listing.archives.is_empty() {
         text.push_str("  none yet; build one with `tracerig dataset build NAME`\n");
     }

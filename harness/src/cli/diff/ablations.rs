@@ -92,7 +92,7 @@ pub(super) fn main(arguments: &Ablations) -> anyhow::Result<Code> {
     archive_engines.retain(|fault| is_wanted(fault.name));
     if let Some(out) = &arguments.out {
         // Better now than after all of it.
-        check_writable(out)?;
+        check_writable(out, b"")?;
     }
 
     let time = arguments.time.or_else(|| arguments.cases.is_none().then_some(TIME));

@@ -203,7 +203,7 @@ fn search<S: Subject>(options: &Options, subject: S) -> anyhow::Result<Code> {
 
 /// Sees that the result can be written: better now than after a night.
 fn begin(options: &Options) -> anyhow::Result<()> {
-    options.junit.as_ref().map_or(Ok(()), |junit| Ok(check_writable(junit)?))
+    options.junit.as_ref().map_or(Ok(()), |junit| Ok(check_writable(junit, b"")?))
 }
 
 fn end(options: &Options, reports: &[&Report]) -> anyhow::Result<()> {

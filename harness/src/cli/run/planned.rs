@@ -131,7 +131,8 @@ pub(super) fn main(arguments: &Planned) -> anyhow::Result<Code> {
     }
     done.exit_code = ended.0;
     let table = table(&done);
-    let written = write_whole(&out.join("summary.txt"), table.as_bytes());
+    let written =
+        write_whole(&out.join("summary.txt"), format!("{table}{}", output::WRITTEN_BY).as_bytes());
     let printed = match arguments.output.format {
         Format::Table => output::show(&table),
         Format::Json => output::print_json(&done),

@@ -32,6 +32,18 @@ fn amounts(used: Used) -> serde_json::Map<String, Json> {
     kinds.map(|(name, amount)| (name.to_owned(), amount.into())).collect()
 }
 
+fn total(rows: &Rows) -> Used {
+    rows.values().fold(Used::default(), |sum, used| sum.plus(*used))
+}
+
+/// That sums are larger than can be shown, if they may be.
+pub(super) fn cut_short(rows: &Rows) -> Option<String> {
+    let most = u64::MAX;
+    let kinds = kinds(total(rows).tokens);
+    let (name, _) = kinds.iter().find(|(_, amount)| *amount == most)?;
+    Some(format!("{most} is the most that is counted, and `{name}` has reached it; it may be more"))
+}
+
 pub(super) fn document(homes: &[Home], view: &View, rows: &Rows) -> Json {
     let row = |(key, used): (&Vec<String>, &Used)| {
         let mut row = amounts(*used);
@@ -40,7 +52,6 @@ pub(super) fn document(homes: &[Home], view: &View, rows: &Rows) -> Json {
         );
         Json::Object(row)
     };
-    let total = rows.values().fold(Used::default(), |sum, used| sum.plus(*used));
     let time =
         |at: i64| Timestamp::from_millisecond(at).map_or(Json::Null, |at| at.to_string().into());
     let session = |(session, path): (&Session, String)| {
@@ -61,6 +72,8 @@ pub(super) fn document(homes: &[Home], view: &View, rows: &Rows) -> Json {
     };
     let paths: Vec<String> = homes.iter().map(|home| home.path.display().to_string()).collect();
     let all = |each: fn(&Home) -> Vec<String>| homes.iter().flat_map(each).collect::<Vec<_>>();
+    let mut warnings = all(|home| home.refresh.warnings.clone());
+    warnings.extend(cut_short(rows));
     let stats = stats(homes);
     json!({
         "home": if let [home] = &paths[..] { Some(home) } else { None },
@@ -68,11 +81,11 @@ pub(super) fn document(homes: &[Home], view: &View, rows: &Rows) -> Json {
         "time_zone": view.zone.iana_name(),
         "by": view.by.iter().map(|by| by.name()).collect::<Vec<_>>(),
         "rows": rows.iter().map(row).collect::<Vec<_>>(),
-        "total": amounts(total),
+        "total": amounts(total(rows)),
         "sessions": sessions(homes).map(session).collect::<Vec<_>>(),
         "skipped": told::notes(homes).iter().map(Note::document).collect::<Vec<_>>(),
         "problems": all(|home| home.refresh.problems.iter().map(ToString::to_string).collect()),
-        "warnings": all(|home| home.refresh.warnings.clone()),
+        "warnings": warnings,
         "files": {
             "found": stats.files,
             "unchanged": stats.unchanged,
@@ -134,7 +147,7 @@ pub(super) fn table(homes: &[Home], view: &View, rows: &Rows, details: bool) -> 
         let paths: Vec<String> = homes.iter().map(|home| home.path.display().to_string()).collect();
         let _ = writeln!(text, "no usage in {}", one_line(&paths.join(", "), MOST_OF_A_PATH));
     } else {
-        let total = rows.values().fold(Used::default(), |sum, used| sum.plus(*used));
+        let total = total(rows);
         let aligned = |most: usize| {
             let shown = if details { rows.iter().collect() } else { chosen(view, rows, most) };
             let mut foot = vec![String::new(); view.by.len()];

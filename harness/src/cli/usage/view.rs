@@ -1,6 +1,7 @@
 //! Which usage counts, and how it is grouped.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use jiff::Timestamp;
@@ -13,6 +14,9 @@ use crate::cli::{Usage, output};
 
 /// Seconds of the quarter-hours that results are kept by.
 const QUARTER: i64 = 15 * 60;
+
+/// Time that looking up a time zone may take.
+const LONGEST_LOOKUP: Duration = Duration::from_secs(5);
 
 /// What usage is grouped by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -64,21 +68,42 @@ struct Labels {
     session: String,
 }
 
+/// A zone, looked up for so long and no longer: `TZ` and `TZDIR` may name pipes, whose writer is
+/// waited for.
+fn looked_up(
+    look: impl Fn() -> Result<TimeZone, jiff::Error> + Clone + Send + 'static,
+) -> Result<TimeZone, String> {
+    let (found, finds) = std::sync::mpsc::channel();
+    let looks = look.clone();
+    let thread = std::thread::Builder::new().spawn(move || found.send(looks()));
+    let zone = match thread {
+        Ok(_) => finds
+            .recv_timeout(LONGEST_LOOKUP)
+            .map_err(|_| format!("no answer came within {} s", LONGEST_LOOKUP.as_secs()))?,
+        // Where no thread can be started.
+        Err(_) => look(),
+    };
+    zone.map_err(|error| error.to_string())
+}
+
 impl View {
     pub(super) fn of(arguments: &Arguments) -> anyhow::Result<Self> {
         let zone = match &arguments.time_zone {
-            None => TimeZone::try_system().unwrap_or_else(|error| {
+            None => looked_up(TimeZone::try_system).unwrap_or_else(|error| {
                 output::say(&format!(
                     "tracerig: warning: the time zone of this system is not known, so days are \
                      those of UTC: {error}. Name one with --time-zone"
                 ));
                 TimeZone::UTC
             }),
-            Some(name) => TimeZone::get(name).map_err(|error| {
-                Usage(format!(
-                    "--time-zone {name}: {error}. Write a name such as Europe/Berlin, or UTC"
-                ))
-            })?,
+            Some(name) => {
+                let named = name.clone();
+                looked_up(move || TimeZone::get(&named)).map_err(|error| {
+                    Usage(format!(
+                        "--time-zone {name}: {error}. Write a name such as Europe/Berlin, or UTC"
+                    ))
+                })?
+            }
         };
         let moment = |text: &Option<String>, option: &str| {
             text.as_ref()

@@ -413,6 +413,30 @@ fn a_time_zone_that_is_none_is_said() {
 }
 
 #[test]
+fn a_time_zone_that_is_a_pipe_is_not_waited_for_without_end() {
+    let program = Program::new();
+    let (home, pipe_at) = (home(&program, "home"), program.path("pipe"));
+    pipe(&pipe_at);
+    let mut command = program.command(&["usage", text(&home), "--no-memo"]);
+    let ran = Ran::of(&command.env("TZ", format!(":{}", text(&pipe_at))).output().unwrap());
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.err.contains("no answer came within 5 s"), "{ran:?}");
+}
+
+#[test]
+fn a_temporary_folder_that_requests_cannot_name_is_refused() {
+    let program = Program::new();
+    let folder = program.path("").join(OsStr::from_bytes(b"t\xff"));
+    fs::create_dir(&folder).unwrap();
+    for arguments in [&["candidate", "check", "--", "true"][..], &["diff", "trace", "--cases", "1"]]
+    {
+        let ran = Ran::of(&program.command(arguments).env("TMPDIR", &folder).output().unwrap());
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(ran.err.contains("not UTF-8") && ran.err.contains("TMPDIR"), "{ran:?}");
+    }
+}
+
+#[test]
 fn what_is_no_table_of_logs_is_refused_by_what_it_is() {
     let program = Program::new();
     let ordinary = tracerig_store::schema::CREATE_TABLE;

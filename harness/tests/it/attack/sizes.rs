@@ -375,14 +375,24 @@ fn a_lone_surrogate_makes_its_field_absent_and_an_odd_count_is_told() {
         used("18446744073709551616"),
     ];
     home.write(&lines.each_ref().map(String::as_str));
-    let (document, told) = home.usage(0);
-    let shown = document.to_string();
+    let (shown, told) = home.usage(0);
+    let shown = shown.to_string();
     assert!(shown.contains("unknown") && !shown.contains("no JSON"), "{shown}");
-    assert!(
-        told.contains("3 lines have token counts that are negative, fractional or above 2^64 - 1"),
-        "{told}"
-    );
-    assert!(told.contains(".jsonl:4"), "{told}");
+    let odd = "3 lines have token counts that are negative, fractional or above 2^64 - 1";
+    assert!(told.contains(odd), "{told}");
+    assert!(told.contains(".jsonl:4"));
+}
+
+#[test]
+fn sums_that_no_counter_holds_are_told() {
+    let home = Home::new("");
+    let most = "18446744073709551600";
+    for (second, is_told) in [("1", false), (most, true)] {
+        home.write(&[&meta(""), &used(most), &used(second)]);
+        let (document, told) = home.usage(0);
+        assert_eq!(told.contains("the most that is counted, and `input`"), is_told, "{told}");
+        assert_eq!(document["warnings"].as_array().unwrap().len(), usize::from(is_told));
+    }
 }
 
 #[test]

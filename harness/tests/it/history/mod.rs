@@ -321,6 +321,8 @@ fn a_branch_has_the_history_and_the_work_tree_stays_untouched() {
     // What is no branch of a history stays as it is.
     repository.refused(&["add", &paths[0], "--branch", "main"], 1, "is checked out");
     repository.git(&["commit", "-q", "-m", "mine"]);
+    repository.git(&["branch", "flat"]);
+    repository.refused(&["add", &paths[0], "--branch", "flat"], 1, "none of which is one of");
     std::fs::create_dir(repository.folder.join("src")).unwrap();
     std::fs::write(repository.folder.join("src/a"), "code").unwrap();
     repository.git(&["add", "src"]);
