@@ -1,10 +1,13 @@
-//! Texts that people and child processes write: plans, recipes, histories, replies, cursors. What
-//! can be read can be written, and reads the same again; nothing that is made of it panics.
+//! Texts that people and child processes write: plans, recipes, budgets, candidates, histories,
+//! replies, cursors. What can be read can be written, and reads the same again; nothing that is
+//! made of it panics.
 //!
 //! Every reader is tried on every input: most refuse it at once.
 
 use std::fmt::{Debug, Display};
+use std::path::Path;
 use std::str::FromStr;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -13,6 +16,8 @@ use tracerig_datasets::archive::{ArchiveManifest, ArchiveRecipe};
 use tracerig_datasets::{Manifest, Recipe};
 use tracerig_store::threads::{Cursor, Millis, ThreadId};
 
+use crate::budgets;
+use crate::candidate::{Definition, FILE_NAME, split};
 use crate::handicap::Planted;
 use crate::plan::Plan;
 use crate::platform::{Ended, Exit};
@@ -24,11 +29,17 @@ use tracerig_differential::{archive, threads, trace};
 use tracerig_oracle::{Answer, archive::View};
 use tracerig_protocol::{AppendAnswer, Reply, TraceAnswer, UsageAnswer};
 
+/// The plan that budgets are of.
+static CI: OnceLock<Plan> = OnceLock::new();
+
 pub(super) fn run(input: &[u8]) {
     replies(input);
     let Ok(text) = str::from_utf8(input) else { return };
     plan(text);
     recipes(text);
+    let ci = CI.get_or_init(|| Plan::find("ci").expect("it is built in"));
+    let _ = budgets::parse(text, "budgets.toml", ci);
+    candidate(text);
     written::<trace::Case>(text);
     written::<archive::Case>(text);
     written::<threads::Case>(text);
@@ -54,6 +65,14 @@ fn plan(text: &str) {
     for run in &plan.runs {
         let _ = (run.definition(), run.of_compared());
     }
+}
+
+/// A definition, and a command as an option has it: its words, quoted, are split into the same.
+fn candidate(text: &str) {
+    let _ = Definition::parse(text, Path::new(FILE_NAME));
+    let Ok(words) = split(text) else { return };
+    let quoted = Definition::of_words("c", words.clone()).command_line();
+    assert_eq!(split(&quoted).as_ref(), Ok(&words), "{text:?} was quoted as {quoted:?}");
 }
 
 fn recipes(text: &str) {

@@ -144,11 +144,19 @@ impl Definition {
     /// # Errors
     /// It cannot be read, or is not a definition.
     pub fn read(path: &Path) -> Result<Self, DefinitionError> {
-        let named = || path.to_owned();
         let text = read_regular(path, MOST_BYTES)
             .and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other))
-            .map_err(|source| DefinitionError::Read { path: named(), source })?;
-        let mut definition: Self = toml::from_str(&text)
+            .map_err(|source| DefinitionError::Read { path: path.to_owned(), source })?;
+        Self::parse(&text, path)
+    }
+
+    /// The same from the text of a file.
+    ///
+    /// # Errors
+    /// It is not a definition.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, DefinitionError> {
+        let named = || path.to_owned();
+        let mut definition: Self = toml::from_str(text)
             .map_err(|source| DefinitionError::Parse { path: named(), source: source.into() })?;
         if definition.argv.first().is_none_or(String::is_empty) {
             return Err(DefinitionError::NoCommand { path: named() });
