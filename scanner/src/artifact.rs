@@ -388,7 +388,7 @@ mod tests {
         let (path, victim) = (folder.path().join("memo"), folder.path().join("victim"));
         let left = folder.path().join(".memo.new");
         let ok = || Ok::<(), io::Error>(());
-        std::fs::write(&left, b"a part").unwrap();
+        std::fs::write(&left, b"trigmemo, a part").unwrap();
         replace(&path, b"trigmemo first", Ablations::NONE, ok, ok).unwrap();
         std::fs::write(&victim, b"untouched").unwrap();
         std::os::unix::fs::symlink(&victim, &left).unwrap();

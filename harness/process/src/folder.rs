@@ -2,14 +2,20 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use rustix::fs::OFlags;
 
 use crate::request::requested;
 
 /// The file that a process holds locked in its folder, where the next one looks for abandoned ones.
 pub const LOCK: &str = "lock";
+
+/// A younger folder may not have been locked yet.
+const MIN_AGE: Duration = Duration::from_secs(60);
 
 /// Folders that are to be removed before the process ends.
 static LITTER: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
@@ -18,11 +24,14 @@ fn litter() -> MutexGuard<'static, Vec<PathBuf>> {
     LITTER.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A folder of this process's own. It is removed when this value ends. After a signal it stays
-/// until [`tidy`](crate::interrupt::tidy): what was measured is written before sixty thousand files
-/// are removed.
+/// A folder of this process's own, with a lock that is held as long. It is removed when this value
+/// ends. After a signal it stays until [`tidy`](crate::interrupt::tidy): what was measured is
+/// written before sixty thousand files are removed.
 #[derive(Debug)]
-pub struct TempFolder(PathBuf);
+pub struct TempFolder {
+    path: PathBuf,
+    _lock: File,
+}
 
 impl TempFolder {
     /// A folder in `parent` that is named as `builder` says.
@@ -36,23 +45,61 @@ impl TempFolder {
         let mut litter = litter();
         let path = builder.tempdir_in(parent)?.keep();
         litter.push(path.clone());
-        Ok(Self(path))
+        let lock = File::create_new(path.join(LOCK))?;
+        // Where files cannot be locked nobody else gets the lock either, and so nobody removes it.
+        let _ = lock.lock();
+        Ok(Self { path, _lock: lock })
+    }
+
+    /// The same with a name that begins with `prefix`, once the folders of this prefix are removed
+    /// whose process was killed before it could.
+    ///
+    /// # Errors
+    /// As [`TempFolder::new`].
+    pub fn with_prefix(prefix: &str, parent: &Path) -> io::Result<Self> {
+        remove_abandoned(prefix, parent);
+        Self::new(tempfile::Builder::new().prefix(prefix), parent)
     }
 
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 }
 
 impl Drop for TempFolder {
     fn drop(&mut self) {
-        let removed = remove(&self.0, &|| !requested());
+        let removed = remove(&self.path, &|| !requested());
         if removed.is_ok() || !requested() {
-            litter().retain(|path| *path != self.0);
+            litter().retain(|path| *path != self.path);
         }
     }
+}
+
+fn remove_abandoned(prefix: &str, parent: &Path) {
+    let is_old = |path: &Path| {
+        let changed = path.metadata().and_then(|found| found.modified());
+        changed.is_ok_and(|at| at.elapsed().is_ok_and(|age| age >= MIN_AGE))
+    };
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if !is_folder || !entry.file_name().to_string_lossy().starts_with(prefix) {
+            continue;
+        }
+        let lock = entry.path().join(LOCK);
+        // The lock goes with the process that holds it, whatever becomes of that.
+        if is_old(&lock) && opened(&lock).is_ok_and(|lock| is_abandoned(&lock)) {
+            // What cannot be removed is not ours.
+            let _ = remove(&entry.path(), &|| !requested());
+        }
+    }
+}
+
+/// Opens a lock. A link is not followed, and nobody waits for the writer of a pipe.
+fn opened(path: &Path) -> io::Result<File> {
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
+    File::options().read(true).custom_flags(flags.cast_signed()).open(path)
 }
 
 /// Removes all folders that are left, as far as there is time before `until`, and tells which are
@@ -111,7 +158,8 @@ fn gone(removed: io::Result<()>) -> io::Result<()> {
 /// Whether a file is a lock, always empty, that nobody holds.
 #[must_use]
 pub fn is_abandoned(lock: &File) -> bool {
-    lock.metadata().is_ok_and(|found| found.len() == 0) && lock.try_lock().is_ok()
+    let is_lock = |found: fs::Metadata| found.is_file() && found.len() == 0;
+    lock.metadata().is_ok_and(is_lock) && lock.try_lock().is_ok()
 }
 
 #[cfg(test)]

@@ -23,11 +23,7 @@ const TURN: &str = "turn";
 /// A folder that a run works in. Dropping it removes it; what a killed run left is removed by the
 /// next.
 #[derive(Debug)]
-pub struct Workplace {
-    folder: TempFolder,
-    /// Held as long as the folder is in use.
-    _lock: File,
-}
+pub struct Workplace(TempFolder);
 
 impl Workplace {
     /// A new folder in `parent`, which is created if need be.
@@ -45,16 +41,14 @@ impl Workplace {
         let padding = padding(&parent);
         let mut name = tempfile::Builder::new();
         name.prefix(PREFIX).suffix(&padding).rand_bytes(RANDOM);
-        let folder = TempFolder::new(&name, &parent)
-            .map_err(ScenarioError::io(&parent, "create a folder in it"))?;
-        let lock = lock(&folder.path().join(LOCK))?;
-        Ok(Self { folder, _lock: lock })
+        let folder = TempFolder::new(&name, &parent);
+        folder.map(Self).map_err(ScenarioError::io(&parent, "create a folder in it"))
     }
 
     /// The folder.
     #[must_use]
     pub fn path(&self) -> PathBuf {
-        self.folder.path().to_owned()
+        self.0.path().to_owned()
     }
 }
 

@@ -163,7 +163,7 @@ fn until_interrupted<P>(_: P) -> ControlFlow<()> {
 /// A folder for working copies, removed with what is in it.
 fn workplace() -> Result<TempFolder, Error> {
     let root = tracerig_datasets::cache_root()?;
-    let folder = || TempFolder::new(&tempfile::Builder::new(), &root);
+    let folder = || TempFolder::with_prefix("costs-", &root);
     std::fs::create_dir_all(&root).and_then(|()| folder()).map_err(failed(&root))
 }
 

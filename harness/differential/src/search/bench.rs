@@ -5,10 +5,8 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
-use tracerig_process::interrupt::{self, LOCK, TempFolder, is_abandoned};
-use tracerig_store::files::open_regular;
+use tracerig_process::interrupt::TempFolder;
 
 use super::error::Error;
 use super::watch::{LIMIT, Watch};
@@ -22,9 +20,6 @@ const PREFIX: &str = "tracerig-diff-";
 /// The exit code of a wrong result.
 const MISMATCH: i32 = 3;
 
-/// A younger folder may not have been locked yet.
-const MIN_AGE: Duration = Duration::from_secs(60);
-
 /// Executes histories, one after the other, each in a separate folder that is gone afterwards.
 #[derive(Debug)]
 pub struct Bench<'s, S: Subject> {
@@ -32,8 +27,6 @@ pub struct Bench<'s, S: Subject> {
     // Ends before its folder does.
     setup: S::Setup,
     folder: TempFolder,
-    // Locked as long as somebody works in the folder.
-    _lock: File,
     watch: Watch,
     count: AtomicU64,
 }
@@ -49,15 +42,11 @@ impl<'s, S: Subject> Bench<'s, S> {
     pub fn new(subject: &'s S) -> Result<Self, Error> {
         let parent = place();
         let failed = |source| Error::Bench { folder: parent.clone(), source };
-        remove_abandoned(&parent);
-        let folder =
-            TempFolder::new(tempfile::Builder::new().prefix(PREFIX), &parent).map_err(failed)?;
-        let lock = File::create_new(folder.path().join(LOCK)).map_err(failed)?;
-        lock.lock().map_err(failed)?;
+        let folder = TempFolder::with_prefix(PREFIX, &parent).map_err(failed)?;
         let setup = subject.set_up(folder.path()).map_err(failed)?;
         let replay = format!("tracerig diff {}{} --replay", S::VERB, subject.flags());
         let watch = Watch::new(LIMIT, move |history| hangs(history, &replay)).map_err(failed)?;
-        Ok(Self { subject, setup, folder, _lock: lock, watch, count: AtomicU64::new(0) })
+        Ok(Self { subject, setup, folder, watch, count: AtomicU64::new(0) })
     }
 
     /// Executes `case`. One that does not end within two minutes ends the process, with exit code
@@ -93,27 +82,6 @@ fn hangs(history: &str, replay: &str) {
         Err(error) => writeln!(stderr, "{}: it could not be kept: {error}", path.display()),
     };
     std::process::exit(MISMATCH);
-}
-
-/// Removes the folders of benches in `parent` whose process was killed before it could.
-fn remove_abandoned(parent: &Path) {
-    let is_old = |path: &Path| {
-        let changed = path.metadata().and_then(|found| found.modified());
-        changed.is_ok_and(|at| at.elapsed().is_ok_and(|age| age >= MIN_AGE))
-    };
-    for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
-        let lock = entry.path().join(LOCK);
-        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        if !is_folder || !entry.file_name().to_string_lossy().starts_with(PREFIX) || !is_old(&lock)
-        {
-            continue;
-        }
-        // The lock goes with the process that holds it, whatever becomes of that.
-        if open_regular(&lock).is_ok_and(|lock| is_abandoned(&lock)) {
-            // What cannot be removed is not ours.
-            let _ = interrupt::remove(&entry.path(), &|| !interrupt::requested());
-        }
-    }
 }
 
 /// The folder in which benches make theirs.

@@ -132,7 +132,7 @@ impl Candidate {
     /// launch.
     pub fn open(definition: &Definition, limit: Duration) -> io::Result<Self> {
         let parent = std::env::temp_dir();
-        let place = TempFolder::new(tempfile::Builder::new().prefix(PREFIX), &parent)?;
+        let place = TempFolder::with_prefix(PREFIX, &parent)?;
         let folders = ["home", "tmp", "run"].map(|name| place.path().join(name));
         let mut environment: Vec<(OsString, OsString)> = Vec::new();
         let mut set = |name: &str, value: OsString| environment.push((name.into(), value));

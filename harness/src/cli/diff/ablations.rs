@@ -90,15 +90,15 @@ pub(super) fn main(arguments: &Ablations) -> anyhow::Result<Code> {
     archives.retain(|fault| is_wanted(fault.name));
     engines.retain(|fault| is_wanted(fault.name));
     archive_engines.retain(|fault| is_wanted(fault.name));
-    if let Some(out) = &arguments.out {
-        // Better now than after all of it.
-        check_writable(out, b"")?;
-    }
-
     let time = arguments.time.or_else(|| arguments.cases.is_none().then_some(TIME));
     let ops = usize::try_from(arguments.ops)?;
     let search = Search { seed: arguments.seed, ops, cases: arguments.cases, time };
     let jobs = jobs(arguments.jobs);
+    if let Some(out) = &arguments.out {
+        // Better now than after all of it.
+        let begun = Report::new(search, jobs, Vec::new(), Vec::new());
+        check_writable(out, output::json(&begun)?.as_bytes())?;
+    }
     let mut rules = look(&rules, search, jobs, "rules")?;
     rules.extend(look(&threads, search, jobs, "rules of thread stores")?);
     rules.extend(look(&archives, search, jobs, "rules of session archives")?);

@@ -32,7 +32,7 @@ pub(super) fn ask(
     }
     let place = "the Python oracle has no place. Set TMPDIR to a folder that can be written to";
     let folder =
-        TempFolder::new(&tempfile::Builder::new(), &std::env::temp_dir()).context(place)?;
+        TempFolder::with_prefix("tracerig-python-", &std::env::temp_dir()).context(place)?;
     match (python(folder.path()).context(place)?.hello(), wanted) {
         (Ok(hello), _) => Ok(AskPython::Of(wanted.unwrap_or(ASK_PYTHON), hello)),
         (Err(why), None) => Ok(AskPython::No(why.to_string())),

@@ -192,7 +192,7 @@ fn a_search_that_is_cut_short_takes_no_other_s_place() {
         [(&["diff", "trace"][..], "--junit"), (&["diff", "ablations", "--without-costs"], "--out")]
     {
         let kept = program.path("kept");
-        std::fs::write(&kept, "an earlier result of tracerig").unwrap();
+        std::fs::write(&kept, "<testsuites name=\"tracerig\"").unwrap();
         let arguments = [arguments, &["--time", "1h", option, text(&kept)]].concat();
         let mut command = program.command(&arguments);
         command.env("TRACERIG_PYTHON", "/nonexistent").env("TMPDIR", program.path(""));
@@ -211,9 +211,37 @@ fn a_search_that_is_cut_short_takes_no_other_s_place() {
         assert_eq!(ran.code, Some(130), "{ran:?}");
         assert_eq!(
             std::fs::read_to_string(&kept).unwrap(),
-            "an earlier result of tracerig",
+            "<testsuites name=\"tracerig\"",
             "{ran:?}"
         );
         assert!(ran.err.contains("not replaced"), "{ran:?}");
     }
+}
+
+#[test]
+fn what_a_killed_process_left_is_removed_and_what_is_in_use_is_not() {
+    let program = Program::new();
+    let place = program.path("place");
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+    let make = |name: &str| {
+        std::fs::create_dir_all(place.join(name).join("7")).unwrap();
+        let lock = std::fs::File::create(place.join(name).join("lock")).unwrap();
+        lock.set_modified(old).unwrap();
+        lock
+    };
+    drop(make("tracerig-diff-abandoned"));
+    drop(make("tracerig-launch-abandoned"));
+    let held = make("tracerig-diff-held");
+    held.lock().unwrap();
+    drop(make("somebody-elses"));
+    std::fs::create_dir(place.join("tracerig-diff-unlocked")).unwrap();
+    for verb in [&["diff", "trace", "--cases", "2", "--oracle", "none"][..], &["candidate", "list"]]
+    {
+        let ran = Ran::of(&program.command(verb).env("TMPDIR", &place).output().unwrap());
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+    }
+    let left = std::fs::read_dir(&place).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut left: Vec<_> = left.map(|name| name.into_string().unwrap()).collect();
+    left.sort();
+    assert_eq!(left, ["somebody-elses", "tracerig-diff-held", "tracerig-diff-unlocked"]);
 }
