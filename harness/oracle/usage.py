@@ -118,8 +118,8 @@ def walk(home):
             try:
                 found = os.stat(os.path.join(home, below))
             except OSError as error:
-                if is_rollout(entry.name) and not isinstance(error, FileNotFoundError):
-                    unreadable.append(below)
+                is_gone = isinstance(error, FileNotFoundError) and not entry.is_symlink()
+                unreadable.extend([below] if is_rollout(entry.name) and not is_gone else [])
                 continue
             if stat.S_ISDIR(found.st_mode):
                 linked.append(below)
@@ -456,8 +456,7 @@ def copies(result, contents, rollouts):
         left = [one for one in files if one["counts"]]
         left.sort(key=lambda one: one["path"].split("/"), reverse=True)
         left.sort(key=lambda one: not is_archived(one))
-        result["diverged"] += [(one["path"], other["path"])
-                               for at, one in enumerate(left) for other in left[at + 1:]]
+        result["diverged"] += [(one["path"], left[-1]["path"]) for one in left[:-1]]
 
 
 def serve():

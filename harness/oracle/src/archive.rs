@@ -40,8 +40,8 @@ pub struct View {
     pub broken: BTreeSet<(String, u64, String)>,
     /// How many more there are of a file.
     pub more: BTreeSet<(String, u64)>,
-    /// Files of one thread and segment, of which neither is the beginning of the other: first an
-    /// archived one, or the later path.
+    /// Files of one thread and segment, of which none is the beginning of another one: each with the
+    /// last of them, archived ones first and later paths first.
     pub diverged: BTreeSet<(String, String)>,
     /// Files and folders that cannot be read.
     pub unreadable: BTreeSet<String>,
@@ -160,15 +160,13 @@ impl View {
             files.iter().any(|other| rank(other) < rank(one) && other.1.starts_with(&one.1))
         };
         let (shorter, left): (Vec<_>, Vec<_>) = files.iter().partition(|one| holds_it(one));
-        let mut diverged = Vec::new();
-        for (at, (one, _)) in left.iter().enumerate() {
-            for (other, _) in &left[at + 1..] {
-                let mut pair = [*one, *other];
-                pair.sort_by_key(|place| (!is_archived(*place), Reverse(*place)));
-                diverged.push(pair.map(|place| self.sessions[place].path.clone()).into());
-            }
-        }
-        self.diverged.extend(diverged);
+        let mut left: Vec<usize> = left.into_iter().map(|(place, _)| *place).collect();
+        left.sort_by_key(|place| (!is_archived(*place), Reverse(*place)));
+        let path = |place: usize| self.sessions[place].path.clone();
+        let pairs = left.split_last().into_iter().flat_map(|(last, others)| {
+            others.iter().map(|place| (path(*place), path(*last))).collect::<Vec<_>>()
+        });
+        self.diverged.extend(pairs);
         for place in shorter.iter().map(|(place, _)| *place).collect::<Vec<_>>() {
             self.sessions[place].counts = false;
         }

@@ -1,12 +1,13 @@
 //! Which files are one: several paths may lead to it, and copies of one segment of a session may
 //! lie anywhere.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::ablation::{Ablation, Ablations};
+use super::reader::{Consumed, Reader};
 use super::source::{Source, is_compressed};
 use super::state::State;
 use super::update::open_file;
@@ -31,6 +32,8 @@ pub(super) struct Candidate {
     pub(super) is_archived: bool,
     /// Whether it cannot be read now.
     pub(super) is_stale: bool,
+    /// Of such a one, what was consumed of it as long as it could, if that is known.
+    pub(super) remembered: Option<Consumed>,
 }
 
 impl Candidate {
@@ -45,7 +48,8 @@ impl Candidate {
 pub(super) struct Found {
     /// The files that do not count.
     pub(super) aside: BTreeSet<Place>,
-    /// Each two rollouts of one segment of which neither is the beginning of the other.
+    /// Rollouts of one segment of which none is the beginning of another one, each with the last of
+    /// them: archived ones come first, and later paths.
     pub(super) diverged: Vec<(PathBuf, PathBuf)>,
     /// Whether every file that had to be compared could be read.
     pub(super) is_sure: bool,
@@ -87,7 +91,7 @@ pub(super) fn find(
 }
 
 /// Compares the rollouts of one segment of a session, the longest first, each with those that count
-/// so far.
+/// so far; and after them those that cannot be read, of which their ends are remembered.
 fn among(
     mut copies: Vec<&Candidate>,
     ablated: Ablations,
@@ -96,7 +100,9 @@ fn among(
     read: &mut u64,
 ) {
     copies.sort_by(|one, other| {
-        other.bytes.cmp(&one.bytes).then_with(|| one.order().cmp(&other.order()))
+        let by_length = other.bytes.cmp(&one.bytes);
+        let by_order = one.order().cmp(&other.order());
+        one.remembered.is_some().cmp(&other.remembered.is_some()).then(by_length).then(by_order)
     });
     let (mut counting, mut diverged): (Vec<&Candidate>, Vec<[&Candidate; 2]>) = Default::default();
     'each: for copy in copies {
@@ -104,7 +110,11 @@ fn among(
             if !pairs(copy, other) {
                 continue;
             }
-            let order = match compare(copy, other, read) {
+            let order = match copy.remembered {
+                Some(consumed) => compare_remembered(consumed, other, ablated, read),
+                None => compare(copy, other, read),
+            };
+            let order = match order {
                 Ok(None) if ablated.has(Ablation::Diverged) => Some(Ordering::Less),
                 Ok(order) => order,
                 // Whoever cannot be read is a problem already, and counts.
@@ -130,11 +140,44 @@ fn among(
         }
         counting.push(copy);
     }
+    // Each is told once, with one of those that it differs from.
+    let rank = |one: &Candidate| (!one.is_archived, Reverse(one.path.clone()));
+    let mut differing: BTreeMap<&Path, &Candidate> = BTreeMap::new();
     for mut pair in diverged {
         if pair.iter().all(|one| !found.aside.contains(&one.place)) {
-            pair.sort_by_key(|one| (!one.is_archived, std::cmp::Reverse(&one.path)));
-            found.diverged.push(pair.map(|one| one.path.clone()).into());
+            pair.sort_by_key(|one| rank(one));
+            let [one, other] = pair;
+            let from = differing.entry(&one.path).or_insert(other);
+            if rank(from) < rank(other) {
+                *from = other;
+            }
         }
+    }
+    let owned = |(one, from): (&Path, &Candidate)| (one.to_owned(), from.path.clone());
+    found.diverged.extend(differing.into_iter().map(owned));
+}
+
+/// The same of a file that cannot be read, of which this much was consumed: it is less or equal if
+/// `other` begins with that. An error if that is not known.
+fn compare_remembered(
+    consumed: Consumed,
+    other: &Candidate,
+    ablated: Ablations,
+    read: &mut u64,
+) -> io::Result<Option<Ordering>> {
+    let is_beginning = if let Some(theirs) = other.remembered {
+        consumed == theirs
+    } else {
+        let file = open_file(&other.file)?;
+        let mut source = Source::of(other.path.as_os_str(), &file, other.state.size)?;
+        let mut reader = Reader::without(ablated).once();
+        let begins = reader.begins(&mut source, consumed);
+        *read += reader.bytes;
+        begins?
+    };
+    match is_beginning {
+        true => Ok(Some(Ordering::Less)),
+        false => Err(io::Error::other("only its end is remembered")),
     }
 }
 

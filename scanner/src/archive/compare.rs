@@ -229,7 +229,7 @@ impl Context<'_> {
         }
         let problem = |((path, error), known): ((PathBuf, io::Error), u64)| Problem {
             path,
-            what: What::UnreadableFolder { known, reason: error.to_string() },
+            what: What::UnreadableFolder { known, reason: super::result::reason(&error) },
         };
         failed.into_iter().zip(known).map(problem).collect()
     }

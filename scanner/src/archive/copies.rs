@@ -141,6 +141,7 @@ fn find(
             bytes: detail.consumed.bytes,
             is_archived: part.is_archived(),
             is_stale: part.is_stale(file),
+            remembered: part.is_stale(file).then_some(detail.consumed),
         }));
     }
     let anywhere = !context.options.lacks(Ablation::CopiesAnywhere);

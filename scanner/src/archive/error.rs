@@ -31,7 +31,8 @@ pub enum ArchiveError {
     },
     /// The folder of the memo holds a file that is nobody's memo where one of the memo would stand.
     #[error(
-        "{}: no file of a memo, and left as it is. Name another folder for the memo",
+        "{}: no file of a memo, and left as it is. Name another folder for the memo, or remove \
+         the file",
         path.display()
     )]
     NoMemo {

@@ -324,13 +324,19 @@ impl Memo {
     }
 }
 
-/// Whether a file is of a memo, or not there. One of which little was written is.
+/// Whether a file is of a memo, or not there. One that is damaged or of which little was written
+/// is: at least half of its first bytes are those of a memo, or they were never written.
 fn is_ours(path: &Path) -> bool {
     let mut start = Vec::new();
     match open_regular(path).and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut start))
     {
         Ok(_) => {
-            [MAGIC, shard::MAGIC, settled::MAGIC].iter().any(|magic| magic.starts_with(&start))
+            let is_like = |magic: &[u8; 8]| {
+                let same = start.iter().zip(magic).filter(|(found, magic)| found == magic).count();
+                same * 2 >= start.len()
+            };
+            [MAGIC, shard::MAGIC, settled::MAGIC].iter().any(is_like)
+                || start.iter().all(|&byte| byte == 0)
         }
         Err(error) => error.kind() == io::ErrorKind::NotFound,
     }

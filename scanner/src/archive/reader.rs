@@ -33,6 +33,11 @@ impl Consumed {
     fn nothing() -> Self {
         Self { bytes: 0, tail: xxh3_128(&[]) }
     }
+
+    /// Where its tail begins.
+    fn begin(self) -> u64 {
+        self.bytes.saturating_sub(TAIL as u64)
+    }
 }
 
 /// Reads files, one after the other.
@@ -105,26 +110,16 @@ impl Reader {
         from: Consumed,
         rollout: &mut Rollout,
     ) -> io::Result<Option<Consumed>> {
-        let begin = from.bytes.saturating_sub(TAIL as u64);
-        let mut reading = self.reading(source, begin);
-        while reading.at < begin {
-            let left = usize::try_from(begin - reading.at).unwrap_or(usize::MAX);
-            if !reading.fill(left)? {
-                return Ok(None);
-            }
-            reading.held = 0;
-        }
-        let tail = usize::try_from(from.bytes - begin).unwrap_or(TAIL);
-        while reading.held < tail {
-            if !reading.fill(usize::MAX)? {
-                return Ok(None);
-            }
-        }
-        if xxh3_128(&reading.window[..tail]) != from.tail && !reading.ablated.has(Ablation::Tail) {
+        let mut reading = self.reading(source, from.begin());
+        if !reading.comes_to(from)? {
             return Ok(None);
         }
-        (reading.line, reading.searched) = (tail, tail);
         reading.lines(rollout, from).map(Some)
+    }
+
+    /// Whether `source` begins with what was consumed of another file.
+    pub(crate) fn begins(&mut self, source: &mut Source<'_>, with: Consumed) -> io::Result<bool> {
+        self.reading(source, with.begin()).comes_to(with)
     }
 
     fn reading<'a, 'f>(&'a mut self, source: &'a mut Source<'f>, begin: u64) -> Reading<'a, 'f> {
@@ -137,6 +132,26 @@ impl Reader {
 }
 
 impl Reading<'_, '_> {
+    /// Reads up to where `from` ends. Gives whether its tail still is before that.
+    fn comes_to(&mut self, from: Consumed) -> io::Result<bool> {
+        let begin = from.begin();
+        while self.at < begin {
+            let left = usize::try_from(begin - self.at).unwrap_or(usize::MAX);
+            if !self.fill(left)? {
+                return Ok(false);
+            }
+            self.held = 0;
+        }
+        let tail = usize::try_from(from.bytes - begin).unwrap_or(TAIL);
+        while self.held < tail {
+            if !self.fill(usize::MAX)? {
+                return Ok(false);
+            }
+        }
+        (self.line, self.searched) = (tail, tail);
+        Ok(xxh3_128(&self.window[..tail]) == from.tail || self.ablated.has(Ablation::Tail))
+    }
+
     /// Hands every whole line to `rollout`. `consumed` is how far it was read before.
     fn lines(&mut self, rollout: &mut Rollout, mut consumed: Consumed) -> io::Result<Consumed> {
         loop {

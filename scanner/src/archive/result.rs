@@ -129,15 +129,11 @@ impl fmt::Display for Problem {
             What::Unreadable { is_known, reason } => {
                 let then =
                     if *is_known { "what it held earlier counts" } else { "it does not count" };
-                write!(
-                    formatter,
-                    "{path}: cannot be read ({reason}); {then}. Check its permissions"
-                )
+                write!(formatter, "{path}: cannot be read ({reason}); {then}")
             }
             What::UnreadableFolder { known, reason } => write!(
                 formatter,
-                "{path}: cannot be read ({reason}); what {known} files in it held earlier counts. \
-                 Check its permissions"
+                "{path}: cannot be read ({reason}); what {known} files in it held earlier counts"
             ),
             What::Diverged { from } => write!(
                 formatter,
@@ -151,16 +147,24 @@ impl fmt::Display for Problem {
             ),
             What::Inferred => write!(
                 formatter,
-                "{path}: inferred: a fork made before 0.100, which shows what it copied only by \
-                 the time of its lines"
+                "{path}: inferred: a fork that shows what it copied only by the time of its \
+                 lines, as those made before 0.100 do"
             ),
         }
     }
 }
 
+/// What the system or the decoder says, and what to do.
+pub(super) fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => format!("{error}: check its permissions"),
+        _ => error.to_string(),
+    }
+}
+
 impl What {
     pub(super) fn unreadable(error: &io::Error, is_known: bool) -> Self {
-        Self::Unreadable { is_known, reason: error.to_string() }
+        Self::Unreadable { is_known, reason: reason(error) }
     }
 }
 

@@ -87,6 +87,7 @@ fn candidates(archives: &[Archive], all: &[Refresh]) -> Vec<Candidate> {
             bytes: state.size,
             is_archived: session.path.starts_with(ARCHIVED),
             is_stale: session.is_stale,
+            remembered: None,
         })
     };
     sessions().filter_map(candidate).collect()

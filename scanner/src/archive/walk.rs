@@ -174,7 +174,10 @@ impl Walk<'_> {
                     }
                 }
                 Ok(None) => {}
-                Err(error) if may_be_absent && error.kind() == io::ErrorKind::NotFound => {}
+                Err(error)
+                    if may_be_absent
+                        && error.kind() == io::ErrorKind::NotFound
+                        && !self.home.join(&path).is_symlink() => {}
                 Err(error) => state.walked.failed.push((path, error)),
             }
             state.busy -= 1;
@@ -316,7 +319,11 @@ impl Content {
                 }
                 _ => {}
             },
-            // Gone since, or a link to nothing.
+            Err(rustix::io::Errno::NOENT) if named && kind == FileType::Symlink => {
+                let error = io::Error::other("it is a link to nothing");
+                self.folder.failed.push((text.to_owned(), error));
+            }
+            // Gone since.
             Err(rustix::io::Errno::NOENT) => {}
             Err(error) if named => self.folder.failed.push((text.to_owned(), error.into())),
             // Whatever it leads to, it is not called a rollout.
@@ -386,6 +393,7 @@ mod tests {
             assert_eq!(
                 found,
                 [
+                    "! sessions/2026/rollout-nowhere.jsonl",
                     "! sessions/2026/rollout-self.jsonl",
                     "sessions/2026/11/20/rollout-a.jsonl",
                     "sessions/2026/11/20/rollout-b.jsonl",

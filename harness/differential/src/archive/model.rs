@@ -300,8 +300,9 @@ impl Prediction {
             return;
         }
         self.memo.settled = question.or(self.memo.settled.take());
-        // One that cannot be decompressed is read before that is known.
-        if self.stale.iter().any(|path| archive::is_compressed(path)) {
+        // One that cannot be decompressed is read before that is known, and others for what is
+        // remembered of one.
+        if !self.stale.is_empty() {
             self.in_vain = u64::MAX;
         }
         for copies in copies {

@@ -39,7 +39,7 @@ pub struct Walk {
 pub fn walk(home: &Path) -> Walk {
     let mut walk = Walk::default();
     for root in ["sessions", "archived_sessions"] {
-        match fs::metadata(home.join(root)) {
+        match fs::symlink_metadata(home.join(root)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             _ => walk.folder(home, Path::new(root)),
         }
@@ -89,7 +89,11 @@ impl Walk {
                     let is_shared = kind.is_symlink() || metadata.nlink() > 1;
                     self.files.push(Found { path, is_shared, metadata });
                 }
-                Err(error) if is_rollout && error.kind() != io::ErrorKind::NotFound => {
+                // A link to nothing is there.
+                Err(error)
+                    if is_rollout
+                        && (kind.is_symlink() || error.kind() != io::ErrorKind::NotFound) =>
+                {
                     self.failed.push(path);
                 }
                 _ => {}

@@ -110,10 +110,10 @@ impl Kind {
             ],
             Self::Inferred => [
                 "inferred_files",
-                "result is inferred: a fork made before 0.100 shows which lines it copied only by \
-                 their time",
-                "results are inferred: forks made before 0.100 show which lines they copied only \
-                 by their time",
+                "result is inferred: a fork shows which lines it copied only by their time, as \
+                 those made before 0.100 do",
+                "results are inferred: forks show which lines they copied only by their time, as \
+                 those made before 0.100 do",
             ],
         }
     }

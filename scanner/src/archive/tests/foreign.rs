@@ -34,3 +34,28 @@ fn files_of_others_are_left_as_they_are() {
         assert!(world.memo.join("letters.shard").exists());
     }
 }
+
+/// What a power cut leaves where nothing was synced, and what a flipped bit does.
+#[test]
+fn a_damaged_memo_is_written_anew_whichever_of_its_files_it_is() {
+    let world = World::new();
+    world.write(1, &(meta(1) + &used(10)));
+    assert_eq!(world.input(), 10);
+    let whole = |path: &Path| fs::read(path).unwrap();
+    let files: Vec<PathBuf> =
+        fs::read_dir(&world.memo).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(files.len() > 2, "{files:?}");
+    for path in files {
+        let length = whole(&path).len();
+        for damage in [vec![0; length], [b"x", &whole(&path)[1.min(length)..]].concat()] {
+            if path.file_name().unwrap() == "archive.lock" {
+                continue;
+            }
+            fs::write(&path, damage).unwrap();
+            let refresh = world.refresh();
+            assert_eq!(refresh.usage.total().tokens.input, 10, "{}", path.display());
+            assert_eq!(refresh.warnings.len(), 1, "{}: {:?}", path.display(), refresh.warnings);
+            assert!(world.unchanged().warnings.is_empty(), "{}", path.display());
+        }
+    }
+}

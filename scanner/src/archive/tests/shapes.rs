@@ -174,3 +174,58 @@ fn odd_counts_and_names_cost_no_line() {
         };
     }
 }
+
+#[test]
+fn a_copy_that_cannot_be_read_any_more_still_counts_once() {
+    for (shorter, damaged) in [(false, 0), (false, 1), (true, 1)] {
+        let world = World::new();
+        let text = meta(1) + &used(10) + &used(30);
+        let copy = if shorter { meta(1) + &used(10) } else { text.clone() };
+        let archived = world.home.join("archived_sessions").join(name(1));
+        fs::create_dir(archived.parent().unwrap()).unwrap();
+        fs::write(&archived, copy).unwrap();
+        let paths = [world.write(1, &text), archived];
+        assert_eq!(world.input(), 30);
+        // What is no file any more cannot be read, whoever asks.
+        fs::remove_file(&paths[damaged]).unwrap();
+        symlink("nowhere", &paths[damaged]).unwrap();
+        for _ in 0..2 {
+            let refresh = world.refresh();
+            assert_eq!(refresh.stats.stale, 1);
+            assert_eq!(refresh.usage.total().tokens.input, 30, "{shorter} {damaged}");
+            let counting = refresh.sessions.iter().filter(|session| session.counts);
+            assert!(counting.map(|session| session.is_stale).eq([false]));
+        }
+    }
+}
+
+#[test]
+fn each_of_several_rollouts_that_differ_is_told_once() {
+    let world = World::new();
+    for day in 1..=4 {
+        let folder = world.home.join(format!("sessions/2026/11/0{day}"));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(name(1)), meta(1) + &used(10 + day)).unwrap();
+    }
+    let refresh = world.refresh();
+    let first = PathBuf::from("sessions/2026/11/01").join(name(1));
+    assert_eq!(refresh.problems.len(), 3);
+    let from_first =
+        |problem: &Problem| matches!(&problem.what, What::Diverged { from } if *from == first);
+    assert!(refresh.problems.iter().all(from_first), "{:?}", refresh.problems);
+    assert_eq!(refresh.usage.total().tokens.input, 11 + 12 + 13 + 14);
+    assert_eq!(world.unchanged().problems, refresh.problems);
+}
+
+#[test]
+fn links_to_nothing_are_told() {
+    let world = World::new();
+    world.write(1, &(meta(1) + &used(10)));
+    symlink("nowhere", world.home.join(DAY).join(name(2))).unwrap();
+    symlink("nowhere", world.home.join("archived_sessions")).unwrap();
+    symlink("nowhere", world.home.join(DAY).join("notes")).unwrap();
+    let refresh = world.refresh();
+    let told: Vec<String> = refresh.problems.iter().map(ToString::to_string).collect();
+    assert!(told.len() == 2 && told.iter().any(|told| told.contains("a link to nothing")));
+    assert!(told.iter().any(|told| told.starts_with("archived_sessions: ")), "{told:?}");
+}
