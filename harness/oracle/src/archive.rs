@@ -40,8 +40,8 @@ pub struct View {
     pub broken: BTreeSet<(String, u64, String)>,
     /// How many more there are of a file.
     pub more: BTreeSet<(String, u64)>,
-    /// Files of one thread and segment, of which none is the beginning of another one: each with the
-    /// last of them, archived ones first and later paths first.
+    /// Files of one thread and segment, of which none is the beginning of another one: each with
+    /// the last of them, archived ones first and later paths first.
     pub diverged: BTreeSet<(String, String)>,
     /// Files and folders that cannot be read.
     pub unreadable: BTreeSet<String>,
