@@ -23,7 +23,7 @@ use crate::identity::Identity;
 use crate::memo::Memo;
 use crate::path::with_suffix;
 use crate::producer::{self, FINGERPRINT, Fingerprint};
-use crate::regular::{self, open_regular};
+use crate::regular::{self, begins_like, open_regular};
 
 const MAGIC: [u8; 8] = *b"trigmemo";
 const VERSION: u32 = 2;
@@ -67,9 +67,6 @@ pub(crate) fn clashes(path: &Path, database: &Path) -> bool {
 }
 
 /// Whether what is at `path` is a file of someone else, which no memo may replace.
-///
-/// An artifact that is damaged, torn or cut short is still ours: at least half of its first bytes
-/// are the magic, or they were never written.
 fn is_of_someone_else(path: &Path) -> io::Result<bool> {
     let mut start = Vec::with_capacity(MAGIC.len());
     match open_regular(path) {
@@ -85,8 +82,7 @@ fn is_of_someone_else(path: &Path) -> io::Result<bool> {
         }
         Err(error) => return Err(error),
     };
-    let ours = start.iter().zip(MAGIC).filter(|&(&found, magic)| found == magic).count();
-    Ok(ours * 2 < start.len() && start.iter().any(|&byte| byte != 0))
+    Ok(!begins_like(&start, MAGIC))
 }
 
 /// Fails if something is at `path` that no scan wrote. A link is replaced, not followed: what it

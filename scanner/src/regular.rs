@@ -31,6 +31,13 @@ pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     }
 }
 
+/// Whether a file that begins with `start` is one of those that begin with `magic`, be it damaged,
+/// torn or cut short: at least half of its first bytes are those, or they were never written.
+pub(crate) fn begins_like(start: &[u8], magic: [u8; 8]) -> bool {
+    let same = start.iter().zip(magic).filter(|&(&found, magic)| found == magic).count();
+    same * 2 >= start.len() || start.iter().all(|&byte| byte == 0)
+}
+
 /// Puts the file `new` in the place of whatever is at `path`, in one step.
 ///
 /// A rename over a file makes some file systems begin to write the new one to the disk before they

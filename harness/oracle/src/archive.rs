@@ -162,11 +162,10 @@ impl View {
         let (shorter, left): (Vec<_>, Vec<_>) = files.iter().partition(|one| holds_it(one));
         let mut left: Vec<usize> = left.into_iter().map(|(place, _)| *place).collect();
         left.sort_by_key(|place| (!is_archived(*place), Reverse(*place)));
-        let path = |place: usize| self.sessions[place].path.clone();
-        let pairs = left.split_last().into_iter().flat_map(|(last, others)| {
-            others.iter().map(|place| (path(*place), path(*last))).collect::<Vec<_>>()
-        });
-        self.diverged.extend(pairs);
+        if let Some((last, others)) = left.split_last() {
+            let path = |place: &usize| self.sessions[*place].path.clone();
+            self.diverged.extend(others.iter().map(|one| (path(one), path(last))));
+        }
         for place in shorter.iter().map(|(place, _)| *place).collect::<Vec<_>>() {
             self.sessions[place].counts = false;
         }

@@ -37,7 +37,7 @@ impl TempFolder {
     /// A folder in `parent` that is named as `builder` says.
     ///
     /// # Errors
-    /// It cannot be made, or `parent` is not UTF-8: processes are told in JSON where it is.
+    /// It cannot be made, or `parent` is not UTF-8, so that no request in JSON can name it.
     pub fn new(builder: &tempfile::Builder<'_, '_>, parent: &Path) -> io::Result<Self> {
         if parent.to_str().is_none() {
             return Err(io::Error::other("its path is not UTF-8, which a request cannot say"));

@@ -41,6 +41,11 @@ impl Candidate {
     fn order(&self) -> (bool, bool, &Path) {
         (is_compressed(self.path.as_os_str()), self.is_archived, &self.path)
     }
+
+    /// Its place among those that differ: each is told with a later one.
+    fn rank(&self) -> (bool, Reverse<&Path>) {
+        (!self.is_archived, Reverse(&self.path))
+    }
 }
 
 /// What was found out about copies.
@@ -140,20 +145,13 @@ fn among(
         }
         counting.push(copy);
     }
-    // Each is told once, with one of those that it differs from.
-    let rank = |one: &Candidate| (!one.is_archived, Reverse(one.path.clone()));
-    let mut differing: BTreeMap<&Path, &Candidate> = BTreeMap::new();
-    for mut pair in diverged {
-        if pair.iter().all(|one| !found.aside.contains(&one.place)) {
-            pair.sort_by_key(|one| rank(one));
-            let [one, other] = pair;
-            let from = differing.entry(&one.path).or_insert(other);
-            if rank(from) < rank(other) {
-                *from = other;
-            }
-        }
-    }
-    let owned = |(one, from): (&Path, &Candidate)| (one.to_owned(), from.path.clone());
+    diverged.retain(|pair| pair.iter().all(|one| !found.aside.contains(&one.place)));
+    diverged.iter_mut().for_each(|pair| pair.sort_by_key(|one| one.rank()));
+    diverged.sort_by_key(|[_, from]| from.rank());
+    // One line for each rollout, and not for each pair: the last of its pairs stays.
+    let differing: BTreeMap<&Path, &Path> =
+        diverged.iter().map(|[one, from]| (one.path.as_path(), from.path.as_path())).collect();
+    let owned = |(one, from): (&Path, &Path)| (one.to_owned(), from.to_owned());
     found.diverged.extend(differing.into_iter().map(owned));
 }
 

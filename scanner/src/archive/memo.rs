@@ -20,7 +20,7 @@ use super::ablation::{Ablation, Ablations};
 use super::producer::FINGERPRINT;
 use super::settled;
 use super::shard::{self, Detail, Head, Key, Stamp, Stored};
-use crate::regular::{self, open_regular};
+use crate::regular::{self, begins_like, open_regular};
 use crate::stop;
 
 const MAGIC: [u8; 8] = *b"trigsess";
@@ -324,19 +324,14 @@ impl Memo {
     }
 }
 
-/// Whether a file is of a memo, or not there. One that is damaged or of which little was written
-/// is: at least half of its first bytes are those of a memo, or they were never written.
+/// Whether a file is of a memo, whole or not, or not there.
 fn is_ours(path: &Path) -> bool {
     let mut start = Vec::new();
     match open_regular(path).and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut start))
     {
         Ok(_) => {
-            let is_like = |magic: &[u8; 8]| {
-                let same = start.iter().zip(magic).filter(|(found, magic)| found == magic).count();
-                same * 2 >= start.len()
-            };
-            [MAGIC, shard::MAGIC, settled::MAGIC].iter().any(is_like)
-                || start.iter().all(|&byte| byte == 0)
+            let magics = [MAGIC, shard::MAGIC, settled::MAGIC];
+            magics.into_iter().any(|magic| begins_like(&start, magic))
         }
         Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
