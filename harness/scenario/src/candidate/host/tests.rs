@@ -1,6 +1,3 @@
-use std::process::Stdio;
-use std::time::Instant;
-
 use tracerig_protocol::{ScanAsked, WirePath};
 
 use super::*;
@@ -80,33 +77,4 @@ fn a_change_of_the_data_is_noticed_and_the_index_of_the_log_is_none() {
     assert_eq!(fault(Guarded::Contents, "printf other > logs_2.sqlite"), Some(Fault::WroteOutside));
     assert_eq!(fault(Guarded::Contents, "echo x > cache"), Some(Fault::WroteOutside));
     assert_eq!(fault(Guarded::Contents, "rm cache"), Some(Fault::WroteOutside));
-}
-
-/// Prints what a launch costs beyond a bare process with the same pipes. Nothing is asserted
-/// about time.
-#[test]
-#[ignore = "a measurement, for a quiet machine"]
-fn cost_of_a_launch() {
-    const LAUNCHES: usize = 2000;
-    let words = vec!["true".to_owned()];
-    let definition = Definition::of_words("true", words);
-    let mut candidate = Candidate::open(&definition, Duration::from_secs(60)).unwrap();
-    let program = definition.program();
-    let (mut bare, mut hosted) = (Vec::new(), Vec::new());
-    for _ in 0..LAUNCHES {
-        let start = Instant::now();
-        let mut command = Command::new(&program);
-        // That of cargo has the dynamic linker search more folders.
-        command.env_clear().envs(candidate.environment.iter().cloned());
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        command.spawn().unwrap().wait_with_output().unwrap();
-        bare.push(start.elapsed());
-        let start = Instant::now();
-        candidate.launch(&Ask::Idle).unwrap();
-        hosted.push(start.elapsed());
-    }
-    bare.sort();
-    hosted.sort();
-    let (bare, hosted) = (bare[LAUNCHES / 2], hosted[LAUNCHES / 2]);
-    println!("bare {bare:?}, hosted {hosted:?}: {:?} more", hosted.saturating_sub(bare));
 }
